@@ -1,0 +1,1 @@
+"""Trigger application and robust statistics for NumPy, Numba and CUDA."""

@@ -1,0 +1,1 @@
+"""Finds backdoors in image classifiers by reverse-engineering their triggers."""

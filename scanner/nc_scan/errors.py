@@ -1,0 +1,25 @@
+"""The errors that the library raises; their messages are one line, written for the user."""
+
+
+class NcScanError(Exception):
+    """Base of every error that `nc_scan` raises on purpose."""
+
+
+class ModelFileError(NcScanError):
+    """The file cannot be read as an ONNX model: missing, truncated, too large, not ONNX, or invalid."""
+
+
+class UnsupportedModelError(NcScanError):
+    """A valid model that the importer cannot turn into a differentiable torch module.
+
+    Raised for an operator that is missing (the message has its domain, name, version and node) and for
+    graphs that have no gradient from the output back to the image.
+    """
+
+
+class NotScannableError(NcScanError):
+    """A valid model that is no image classifier, so that there is nothing to scan."""
+
+
+class DataError(NcScanError):
+    """The probe images given by the user cannot be read or do not fit the model."""
