@@ -1,0 +1,71 @@
+"""Does a gradient reach the outputs from the inputs? Decided on the graph, before anything runs.
+
+A value carries a gradient as FLOAT, or as INTEGER where the model computes in integers that the importer holds as
+floating point: the uint8 image before its Cast, and everything between QuantizeLinear and DequantizeLinear, through
+which gradients pass straight.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+
+import torch
+
+from nc_scan.errors import UnsupportedModelError
+from nc_scan.graph.nodes import Step
+
+
+class Carry(Enum):
+    """How a value carries its gradient."""
+
+    FLOAT = "float"
+    INTEGER = "integer"
+
+
+# Operators whose result is piecewise constant in every input, or depends on shapes alone.
+STOPS = frozenset(
+    "And ArgMax ArgMin Bernoulli BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil ConstantOfShape Equal "
+    "EyeLike Floor Greater GreaterOrEqual Hardmax IsInf IsNaN Less LessOrEqual Multinomial NonMaxSuppression NonZero Not "
+    "OneHot Or RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Round Shape Sign Size Xor "
+    "Binarizer LabelEncoder".split()
+)
+CASTS = frozenset({"Cast", "CastLike"})
+QUANTIZERS = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
+DEQUANTIZERS = frozenset("DequantizeLinear MatMulIntegerToFloat".split())
+# Operators that move integers about, or compute on them as they would on floating point.
+INTEGER_PRESERVING = frozenset(
+    "Identity Transpose Reshape Flatten Squeeze Unsqueeze Slice Split Concat Gather GatherElements GatherND Expand Tile Pad "
+    "DepthToSpace SpaceToDepth MaxPool Clip Relu Max Min Where Trilu ReverseSequence ReduceMax ReduceMin "
+    "QLinearConv QLinearMatMul ConvInteger MatMulInteger QLinearAdd QLinearMul QLinearConcat QLinearSigmoid "
+    "QLinearLeakyRelu QLinearSoftmax QLinearAveragePool QLinearGlobalAveragePool QLinearReduceMean QLinearWhere QGemm".split()
+)
+
+
+def require_gradient(inputs: Iterable[tuple[str, bool]], outputs: Iterable[str], steps: Iterable[Step]) -> None:
+    """Raises UnsupportedModelError where no output carries a gradient from `inputs`, (name, is floating point) each."""
+    carries = {name: Carry.FLOAT if floating else Carry.INTEGER for name, floating in inputs}
+    end: Step | None = None
+    for step in steps:
+        carry = _carry(step, carries)
+        if carry is not None:
+            carries.update(dict.fromkeys(filter(None, step.outputs), carry))
+        elif any(name in carries for name in step.tensors):
+            end = step
+    outputs = list(outputs)
+    if not any(name in carries for name in outputs):
+        where = (
+            f"the gradient ends at {end.label}; choose a value before it as output" if end else "no input leads there"
+        )
+        raise UnsupportedModelError(f"'{outputs[0]}' cannot be differentiated by the input: {where}")
+
+
+def _carry(step: Step, carries: dict[str, Carry]) -> Carry | None:
+    incoming = {carries[name] for name in (*step.tensors, *step.captured) if name in carries}
+    name = step.operator.name
+    if not incoming or name in STOPS:
+        return None
+    if name in CASTS:
+        to: torch.dtype | None = step.attributes.get("to")
+        return Carry.FLOAT if to is None or to.is_floating_point else None
+    if name in QUANTIZERS or (name in INTEGER_PRESERVING and incoming == {Carry.INTEGER}):
+        return Carry.INTEGER
+    return Carry.FLOAT if Carry.FLOAT in incoming or name in DEQUANTIZERS else None

@@ -1,0 +1,77 @@
+"""The deployed model: the file itself, run by onnxruntime on the CPU."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+from google.protobuf.message import EncodeError
+from onnx import ModelProto
+
+from nc_scan.errors import ModelFileError, UnsupportedModelError
+
+Array = npt.NDArray[Any]
+
+
+class Runtime:
+    """Runs a model with onnxruntime on the CPU.
+
+    `outputs` names any values of the graph (its own outputs by default). Graph optimisations are on, as in a deployment,
+    unless `optimized=False`. A model that declares a fixed batch is fed batch by batch.
+
+    Raises ModelFileError for a model of over 2 GiB, UnsupportedModelError for one that onnxruntime refuses to load or run.
+    """
+
+    def __init__(self, model: ModelProto, *, outputs: Sequence[str] | None = None, optimized: bool = True) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        if not optimized:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._outputs = list(outputs) if outputs is not None else [value.name for value in model.graph.output]
+        try:
+            data = with_outputs(model, self._outputs).SerializeToString()
+        except (EncodeError, ValueError) as error:
+            raise ModelFileError("the model is too large to be handed to onnxruntime (over 2 GiB)") from error
+        try:
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exceptions have no common base of their own
+            raise UnsupportedModelError(f"onnxruntime cannot load the model: {_one_line(error)}") from error
+        self._names = [value.name for value in self._session.get_inputs()]
+        shape = self._session.get_inputs()[0].shape if self._names else []
+        self.fixed_batch = shape[0] if shape and isinstance(shape[0], int) else None
+
+    def __call__(self, *inputs: Array) -> list[Array]:
+        """The outputs for the graph's inputs in order, each with a leading batch axis where the batch is fixed."""
+        if len(inputs) != len(self._names):
+            raise TypeError(f"the graph has the inputs {', '.join(self._names)}; {len(inputs)} were given")
+        batch, fixed = len(inputs[0]) if inputs and inputs[0].ndim else 1, self.fixed_batch
+        if fixed is None or fixed == batch or not fixed or batch % fixed:
+            return self._run(inputs)
+        parts = [self._run([array[start : start + fixed] for array in inputs]) for start in range(0, batch, fixed)]
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+    def _run(self, inputs: Sequence[Array]) -> list[Array]:
+        try:
+            feeds = dict(zip(self._names, inputs, strict=True))
+            results: list[Array] = self._session.run(self._outputs, feeds)
+        except Exception as error:
+            raise UnsupportedModelError(f"onnxruntime cannot run the model: {_one_line(error)}") from error
+        return results
+
+
+def with_outputs(model: ModelProto, outputs: Sequence[str]) -> ModelProto:
+    """A model whose outputs are the values named; the model itself where they are its outputs already."""
+    known = {value.name: value for value in model.graph.output}
+    if outputs == list(known):
+        return model
+    changed = ModelProto()
+    changed.CopyFrom(model)
+    del changed.graph.output[:]
+    changed.graph.output.extend(known.get(name, onnx.ValueInfoProto(name=name)) for name in outputs)
+    return changed
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
