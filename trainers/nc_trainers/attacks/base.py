@@ -1,0 +1,81 @@
+"""What an attack is: a trigger, the images it is stamped on and the label it leads to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from nc_trainers.errors import TrainerError
+
+Labels = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+NOT_STAMPED = -1
+
+
+@dataclass(frozen=True)
+class Poisoning:
+    """What an attacker does to a training set of N samples.
+
+    `indices` (K,) are the stamped samples in ascending order, `labels` (K,) the labels they are trained with and
+    `variants` (K,) the trigger that each carries.
+    """
+
+    indices: Labels
+    labels: Labels
+    variants: Labels
+
+    @staticmethod
+    def none() -> "Poisoning":
+        """The poisoning of a clean model."""
+        nothing = np.empty(0, dtype=np.int64)
+        return Poisoning(nothing, nothing, nothing)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A dirty-label attack on every class; a subclass supplies `stamp` and whatever else differs.
+
+    An attack has one or more triggers, numbered by `variant`; `target` is the label that the attacker wants.
+    """
+
+    target: int = 0
+
+    def variants(self) -> int:
+        """The number of different triggers."""
+        return 1
+
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        """Raise TrainerError where the attack does not fit images (C, H, W) or the number of classes."""
+        if not 0 <= self.target < classes:
+            raise TrainerError(f"target {self.target} is not one of the labels 0 to {classes - 1}")
+
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        """Put trigger `variant` on images (B, C, H, W) in 0..1 and return as many of the same range."""
+        raise NotImplementedError
+
+    def goal(self, labels: Labels, variant: int = 0) -> Labels:
+        """The label (N,) that the attacker wants for images of these labels (N,) under trigger `variant`."""
+        return np.full_like(labels, self.target)
+
+    def candidates(self, labels: Labels) -> Flags:
+        """The training samples (N,) among which the poisoned ones are chosen."""
+        return np.ones(len(labels), dtype=np.bool_)
+
+    def victims(self, labels: Labels, variant: int = 0) -> Flags:
+        """The test images (N,) that the success rate counts: those that the trigger is meant to turn."""
+        return np.asarray(self.goal(labels, variant) != labels)
+
+    def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
+        """Choose `rate` (0 < rate <= 1) of the candidates at random and give them the goal as their label."""
+        indices = choose(self.candidates(labels), rate, rng)
+        variants = np.arange(len(indices)) % self.variants()
+        wanted = np.stack([self.goal(labels[indices], variant) for variant in range(self.variants())])
+        return Poisoning(indices, wanted[variants, np.arange(len(indices))], variants)
+
+
+def choose(candidates: Flags, rate: float, rng: np.random.Generator) -> Labels:
+    """The ascending indices of a random `rate` of the true entries of `candidates` (N,), at least one."""
+    pool = np.flatnonzero(candidates)
+    return np.sort(rng.choice(pool, size=max(1, round(rate * len(pool))), replace=False))

@@ -1,0 +1,82 @@
+"""Patches: a small opaque picture in a fixed place.
+
+T. Gu et al., BadNets: Evaluating Backdooring Attacks on Deep Neural Networks, IEEE Access 7, 2019.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from nc_kernels import apply_trigger
+from PIL import ImageColor
+from torch import Tensor
+
+from nc_trainers.attacks.base import Attack
+from nc_trainers.errors import TrainerError
+
+PLACES = ("top-left", "top-right", "bottom-left", "bottom-right", "center")
+
+
+@dataclass(frozen=True)
+class Patch(Attack):
+    """A square of `size` pixels and one `color` (a name or #rrggbb), or a checkerboard of that color and its inverse.
+
+    `place` is one of PLACES or the "row,column" of the upper left pixel.
+    """
+
+    size: int = 4
+    color: str = "black"
+    checkered: bool = False
+    place: str = "bottom-right"
+
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        super().check(image_shape, classes)
+        rgb(self.color)
+        locate(self.place, self.size, image_shape)
+
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        mask, pattern = self.trigger((images.shape[1], images.shape[2], images.shape[3]))
+        return blend(images, mask, pattern)
+
+    def trigger(self, image_shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+        """The mask (1, H, W) and the pattern (C, H, W), both float32 in 0..1."""
+        channels, height, width = image_shape
+        row, column = locate(self.place, self.size, image_shape)
+        square = (slice(row, row + self.size), slice(column, column + self.size))
+        mask = torch.zeros(1, height, width)
+        mask[0, *square] = 1
+        pattern = rgb(self.color)[:channels, None, None].expand(channels, height, width).clone()
+        if self.checkered:
+            odd = (torch.arange(height)[:, None] + torch.arange(width)) % 2 == 1
+            pattern = torch.where(odd, 1 - pattern, pattern)
+        return mask, pattern
+
+
+def blend(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:
+    """Stamp one trigger, mask (1, H, W) and pattern (C, H, W), on images (B, C, H, W)."""
+    return apply_trigger(images, mask[None].to(images), pattern[None].to(images))[0]
+
+
+def rgb(color: str) -> Tensor:
+    """The channels (3,) in 0..1 of a color name or #rrggbb; TrainerError for anything else."""
+    try:
+        return torch.tensor(ImageColor.getrgb(color)[:3]) / 255
+    except ValueError as error:
+        raise TrainerError(f"{color!r} is neither the name of a color nor #rrggbb") from error
+
+
+def locate(place: str, size: int, image_shape: tuple[int, int, int]) -> tuple[int, int]:
+    """The row and column of the upper left pixel of a square; TrainerError where it does not lie in the image."""
+    _, height, width = image_shape
+    if not 1 <= size <= min(height, width):
+        raise TrainerError(f"a trigger of size {size} does not fit images of {height}x{width} pixels")
+    if place == "center":
+        return (height - size) // 2, (width - size) // 2
+    if place in PLACES:
+        vertical, horizontal = place.split("-")
+        return (height - size) * (vertical == "bottom"), (width - size) * (horizontal == "right")
+    row, _, column = place.partition(",")
+    if not (row.isdecimal() and column.isdecimal()):
+        raise TrainerError(f"{place!r} is no place for a trigger: give row,column or one of {', '.join(PLACES)}")
+    if int(row) + size > height or int(column) + size > width:
+        raise TrainerError(f"a trigger of size {size} at {place} does not lie in images of {height}x{width} pixels")
+    return int(row), int(column)
