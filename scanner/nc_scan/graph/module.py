@@ -63,7 +63,7 @@ class OnnxModule(nn.Module):
             values[name] = _accept(value, self._types.get(name, 0))
         host: dict[str, Any] = dict(self._host_constants)
         for step in self._steps:
-            results = step.run(host if step.host else values)
+            results = step.run(host if step.host and not step.operator.host else values)
             for name, result in zip(step.outputs, results, strict=False):
                 values[name] = result.to(self._probe.device) if name in step.moved else result
                 if step.host:

@@ -59,9 +59,7 @@ def plan_graph(
         step = bind(node, opsets, compile_body)
         if outer is None:
             _require_known(step, produced, constants)
-        if not step.operator.random and all(name in constants for name in step.reads):
-            _fold(step, own, constants)
-        else:
+        if not _fold(step, own, constants):
             steps.append(step)
             produced.update(step.outputs)
     _require_outputs(graph, wanted, produced, constants, is_body=outer is not None)
@@ -104,10 +102,16 @@ def _require_outputs(
         raise ValueError(f"the graph '{graph.name}' has no value named '{unknown[0]}'")
 
 
-def _fold(step: Step, own: dict[str, Tensor], constants: Mapping[str, Tensor]) -> None:
-    """Runs a step on constants; its outputs become constants."""
+def _fold(step: Step, own: dict[str, Tensor], constants: Mapping[str, Tensor]) -> bool:
+    """Runs a step that reads constants only, so that its outputs become constants; says whether it could."""
+    if step.operator.random or not all(name in constants for name in step.reads):
+        return False
     with torch.no_grad():
-        own.update({name: value for name, value in zip(step.outputs, step.run(constants), strict=False) if name})
+        results = dict(zip(step.outputs, step.run(constants), strict=False))
+    if not all(isinstance(value, Tensor) for value in results.values()):
+        return False
+    own.update({name: value for name, value in results.items() if name})
+    return True
 
 
 def _place(steps: list[Step], constants: Mapping[str, Tensor]) -> None:

@@ -62,6 +62,11 @@ def pow_(x: Tensor, y: Tensor) -> Tensor:
     return torch.pow(x, y).to(x.dtype)
 
 
+@op("Pow")
+def pow_at_axis(a: Tensor, b: Tensor, axis: int | None = None, broadcast: int = 0) -> Tensor:
+    return pow_(a, _at_axis(a, b, axis, broadcast))
+
+
 @op("Mod")
 def mod(a: Tensor, b: Tensor, fmod: int = 0) -> Tensor:
     return torch.fmod(a, b) if fmod else torch.remainder(a, b)

@@ -50,7 +50,7 @@ def conv_transpose(
     if output_shape is None and auto_pad.startswith("SAME"):
         output_shape = [size * stride for size, stride in zip(x.shape[2:], strides, strict=True)]
     if output_shape:
-        total = [max(size - wanted, 0) for size, wanted in zip(length, output_shape[-rank:], strict=True)]
+        total = [size - wanted for size, wanted in zip(length, output_shape[-rank:], strict=True)]
         less, more = [t // 2 for t in total], [t - t // 2 for t in total]
         before, after = (less, more) if auto_pad == "SAME_UPPER" else (more, less)
     else:

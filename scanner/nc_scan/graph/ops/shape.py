@@ -89,7 +89,7 @@ def slice_attributes(data: Tensor, starts: list[int], ends: list[int], axes: lis
 def gather(data: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     axis %= data.dim()
     picked = data.index_select(axis, _positive(indices, data.shape[axis]).flatten())
-    return picked.reshape(*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :])
+    return picked.reshape((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))
 
 
 @op("GatherElements")
@@ -100,12 +100,11 @@ def gather_elements(data: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
 @op("GatherND")
 def gather_nd(data: Tensor, indices: Tensor, batch_dims: int = 0) -> Tensor:
     batch = data.shape[:batch_dims]
-    data = data.reshape(-1, *data.shape[batch_dims:])
-    indices = indices.reshape(data.shape[0] if batch_dims else 1, *indices.shape[batch_dims:]).long()
-    data = data if batch_dims else data.unsqueeze(0).flatten(0, 1).unsqueeze(0)
+    data = data.reshape(batch.numel(), *data.shape[batch_dims:])
+    indices = indices.reshape(batch.numel(), *indices.shape[batch_dims:]).long()
     rows = torch.arange(data.shape[0], device=data.device).reshape(-1, *[1] * (indices.dim() - 2))
     picked = data[(rows, *indices.unbind(-1))]
-    return picked.reshape(*batch, *picked.shape[1:])
+    return picked.reshape((*batch, *picked.shape[1:]))
 
 
 def _positive(indices: Tensor, length: int) -> Tensor:
