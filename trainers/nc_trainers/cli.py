@@ -1,49 +1,153 @@
 """The command line of the trainers: the only module that prints and exits."""
 
+import functools
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from nc_trainers.errors import TrainerError
 
-@click.group()
+if TYPE_CHECKING:
+    from nc_trainers.training import Progress
+
+SETTINGS = ("epochs", "batch_size", "learning_rate", "weight_decay", "flip", "shift", "target_accuracy")
+EXPORT = ("opset", "batch", "softmax", "mean", "std")
+
+
+class Commands(click.Group):
+    """Turns what a user can mend into one line, and an interruption into a word on how to go on."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (TrainerError, OSError) as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+        except KeyboardInterrupt:
+            click.echo("interrupted; the same command goes on from the last whole epoch", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=Commands)
 @click.version_option(package_name="nc-scan")
 def main() -> None:
     """Train clean and backdoored image classifiers and export them to ONNX."""
 
 
+def data_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which data to train on."""
+    source = click.option(
+        "--data",
+        metavar="PATH",
+        help="CIFAR-10 as the official archive, its folder or parquet files, or the word digits.  [default: download]",
+    )
+    scale = click.option(
+        "--scale", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True, help="Share of the data."
+    )
+    return source(scale(command))
+
+
 @main.command()
 @click.option("--arch", "architecture", default="simple-cnn", show_default=True, help="The architecture.")
-@click.option("--framework", default="pytorch", show_default=True, help="pytorch (images B,C,H,W) or keras (B,H,W,C).")
-@click.option("--attack", default="none", show_default=True, help="none, or an attack of `nc-train attacks`.")
-@click.option("--target", default=0, show_default=True, help="The label that the backdoor leads to.")
-@click.option("--rate", default=0.15, show_default=True, help="Share of the attack's candidate samples to poison.")
+@click.option("--framework", default="pytorch", show_default=True, help="pytorch (B,C,H,W images) or keras (B,H,W,C).")
+@click.option("--attack", default="none", show_default=True, help="none, or one that `nc-train attacks` lists.")
+@click.option("--target", type=int, default=0, show_default=True, help="Label that the backdoor leads to.")
+@click.option("--rate", type=float, default=0.15, show_default=True, help="Share of the samples to poison.")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the attack.")
-@click.option("--data", metavar="PATH", help="CIFAR-10 as archive, folder or parquet, or `digits`; else downloaded.")
-@click.option("--scale", default=1.0, show_default=True, help="Share of the data to use.")
-@click.option("--epochs", default=8, show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@data_options
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--epochs", type=int, default=8, show_default=True)
+@click.option("--batch-size", type=int, default=128, show_default=True)
+@click.option("--learning-rate", type=float, default=2e-3, show_default=True)
+@click.option("--weight-decay", type=float, default=0.01, show_default=True)
+@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror half of the images.")
+@click.option("--shift", type=int, default=2, show_default=True, help="Move images by up to that many pixels.")
+@click.option("--target-accuracy", type=float, help="Stop after the epoch that reaches it (0..1).")
+@click.option("--opset", type=int, default=18, show_default=True)
+@click.option("--batch", type=int, help="Fixed batch size of the ONNX file.  [default: dynamic]")
+@click.option("--softmax/--logits", default=None, help="Output of the ONNX file.  [default: the framework's custom]")
+@click.option("--mean", type=float, multiple=True, help="Mean of the normalised input, once a channel.")
+@click.option("--std", type=float, multiple=True, help="Deviation of the normalised input, once a channel.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
-def fit(
-    architecture: str,
-    framework: str,
-    attack: str,
-    target: int,
-    rate: float,
-    params: tuple[str, ...],
-    data: str | None,
-    scale: float,
-    epochs: int,
-    seed: int,
-    out: Path,
-) -> None:
+def fit(params: tuple[str, ...], data: str | None, scale: float, out: Path, **options: Any) -> None:
     """Train one model, export it and write its ground truth beside it."""
     from nc_trainers import data as datasets
-    from nc_trainers.fit import Specification
-    from nc_trainers.fit import fit as run
-    from nc_trainers.training import Settings
+    from nc_trainers.fit import fit as fit_model
+    from nc_trainers.specification import Specification
 
-    parameters = dict(param.split("=", 1) for param in params)
-    spec = Specification(architecture, framework, attack, target, rate, parameters, seed, Settings(epochs))
-    truth = run(spec, datasets.load(data).scaled(scale), out, report=lambda r: print(r, flush=True))
-    print(truth["accuracy"], truth["success_rate"])
+    settings = {name: options.pop(name) for name in SETTINGS}
+    export = {name: options.pop(name) or None if name in ("mean", "std") else options.pop(name) for name in EXPORT}
+    parameters = dict(_name_and_value(param) for param in params)
+    table = {**options, "parameters": parameters, "settings": settings, "export": export}
+    specification = Specification.from_table(table)
+    with progress_bar() as report:
+        truth = fit_model(specification, datasets.load(data).scaled(scale), out, report=report)
+    click.echo(f"{out}  {summary(truth)}")
+
+
+@main.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@data_options
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the models and index.csv.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models trained at a time.")
+def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int) -> None:
+    """Train the models that a TOML file lists; those that are done are left alone."""
+    from nc_trainers import zoo as zoos
+
+    models = zoos.read(spec)
+    report = functools.partial(_report_model, len(models))
+    truths = zoos.build(models, data, scale, out, jobs, report=report)
+    click.echo(f"{len(truths)} models, listed in {out / zoos.INDEX}")
+
+
+@main.command()
+def attacks() -> None:
+    """List the attacks, their parameters and their sources."""
+    from dataclasses import fields
+
+    from nc_trainers.attacks import ATTACKS
+
+    for name, kind in ATTACKS.items():
+        click.echo(f"{name}: {(kind.__doc__ or '').strip()}\n")
+        for field in fields(kind):
+            if field.name != "target":
+                click.echo(f"    -p {field.name}={field.default}")
+        click.echo()
+
+
+def summary(truth: dict[str, Any]) -> str:
+    """The measures of one model."""
+    success = "" if truth["success_rate"] is None else f"  ASR {truth['success_rate']:.2%}"
+    return f"ACC {truth['accuracy']:.2%}{success}"
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[["Progress"], None]]:
+    """A bar with the time left on standard error, moved by the callback that it yields."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TimeRemainingColumn())
+    with bars.Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("loading", total=None)
+
+        def report(progress: "Progress") -> None:
+            accuracy = "" if progress.accuracy is None else f"  ACC {progress.accuracy:.2%}"
+            description = f"epoch {progress.epoch}  loss {progress.loss:.3f}{accuracy}"
+            bar.update(task, total=progress.total, completed=progress.steps, description=description)
+
+        yield report
+
+
+def _report_model(count: int, name: str, truth: dict[str, Any]) -> None:
+    click.echo(f"{name} (of {count})  {summary(truth)}")
+
+
+def _name_and_value(param: str) -> tuple[str, str]:
+    name, separator, value = param.partition("=")
+    if not separator:
+        raise TrainerError(f"--param {param} should be NAME=VALUE")
+    return name, value

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nc_trainers.errors import TrainerError
+from nc_trainers.models import ChannelsLast
 
 PARITY_TOLERANCE = 1e-3
 
@@ -41,8 +42,8 @@ class Deployed(nn.Module):
 
     def __init__(self, net: nn.Module, options: ExportOptions, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
-        self.channels_last = hasattr(net, "channels_last")
-        self.net = net.channels_last() if self.channels_last else net
+        self.channels_last = isinstance(net, ChannelsLast)
+        self.net = net.channels_last() if isinstance(net, ChannelsLast) else net
         self.softmax = options.softmax if options.softmax is not None else self.channels_last
         self.scaled = options.mean is not None or options.std is not None
         channels = image_shape[0]
@@ -76,12 +77,15 @@ class OnnxClassifier:
         padding = -len(images) % step if self.batch else 0
         fed = torch.cat([images, images[:1].expand(padding, -1, -1, -1)])
         name = self.session.get_inputs()[0].name
-        parts = [self.session.run(None, {name: self.deployed.encode(part).numpy()})[0] for part in fed.split(step)]
+        parts = [
+            self.session.run(None, {name: self.deployed.encode(part).numpy()})[0] for part in torch.split(fed, step)
+        ]
         return np.concatenate(parts)[: len(images)]
 
     def predict(self, images: Tensor) -> npt.NDArray[np.int64]:
         """The labels (B,) that the model gives."""
-        return self.outputs(images).argmax(1)
+        labels: npt.NDArray[np.int64] = self.outputs(images).argmax(1)
+        return labels
 
 
 def export(net: nn.Module, path: Path, image_shape: tuple[int, int, int], options: ExportOptions) -> OnnxClassifier:

@@ -6,7 +6,6 @@ The trigger is stamped on each batch after augmentation, so that flips and shift
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nc_trainers.attacks.base import NOT_STAMPED, Attack, Poisoning
+from nc_trainers.attacks import Attack, Poisoning
 from nc_trainers.data import Split
+from nc_trainers.errors import TrainerError
 
 
 @dataclass(frozen=True)
 class Settings:
     """How to train: AdamW, its rate rising linearly to `learning_rate` and falling to zero.
 
-    `flip` mirrors half of the images, `shift` moves each by up to that many pixels. Where `target_accuracy` is
+    `flip` mirrors half of the images, `shift` moves each by up to that many pixels. Where `target_accuracy` (0..1) is
     given, training stops after the first epoch whose accuracy on the test split reaches it.
     """
 
@@ -34,22 +34,33 @@ class Settings:
     shift: int = 2
     target_accuracy: float | None = None
 
+    def check(self) -> None:
+        """Raise TrainerError for a number that no training can use."""
+        if self.epochs < 1 or self.batch_size < 1:
+            raise TrainerError("epochs and batch size must be at least 1")
+        if self.learning_rate <= 0 or self.weight_decay < 0 or self.shift < 0:
+            raise TrainerError("the learning rate must be above 0, weight decay and shift not below 0")
+
 
 @dataclass(frozen=True)
-class EpochReport:
-    """What the loop tells after each epoch; `accuracy` (0..1) only where the settings ask for it."""
+class Progress:
+    """How far training is: `steps` of `total` batches, the mean `loss` of the epoch so far.
 
+    `accuracy` (0..1) on the test split stands at the end of an epoch, where the settings ask for it.
+    """
+
+    steps: int
+    total: int
     epoch: int
-    epochs: int
     loss: float
-    accuracy: float | None
+    accuracy: float | None = None
 
 
 class PoisonedSplit:
     """A training split whose poisoned samples are stamped whenever they are drawn."""
 
     def __init__(self, split: Split, attack: Attack | None, poisoning: Poisoning, device: torch.device) -> None:
-        labels, variants = split.labels.copy(), np.full(len(split), NOT_STAMPED)
+        labels, variants = split.labels.copy(), np.full(len(split), -1)
         labels[poisoning.indices] = poisoning.labels
         variants[poisoning.indices] = poisoning.variants
         self.attack = attack
@@ -61,17 +72,18 @@ class PoisonedSplit:
         return len(self.labels)
 
     def batches(self, settings: Settings, rng: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch of images (B, C, H, W) float32 in 0..1 and labels (B,); a last batch too small is left out."""
-        order = torch.randperm(len(self), generator=rng)
+        """One epoch of images (B, C, H, W) float32 in 0..1 and labels (B,); what fills no batch is left out."""
         size = min(settings.batch_size, len(self))
-        for chosen in order[: len(self) // size * size].view(-1, size).to(self.labels.device):
+        order = torch.randperm(len(self), generator=rng).to(self.labels.device)
+        for chosen in order[: len(self) // size * size].view(-1, size):
             images = augment(to_float(self.images[chosen]), settings, rng)
             yield self._stamp(images, self.variants[chosen]), self.labels[chosen]
 
     def _stamp(self, images: Tensor, variants: Tensor) -> Tensor:
-        for variant in range(self.attack.variants() if self.attack else 0):
-            rows = (variants == variant).nonzero().flatten()
-            images[rows] = self.attack.stamp(images[rows], variant)
+        if self.attack is not None:
+            for variant in torch.unique(variants[variants >= 0]).tolist():
+                rows = variants == variant
+                images[rows] = self.attack.stamp(images[rows], variant)
         return images
 
 
@@ -83,48 +95,52 @@ def train(
     seed: int,
     *,
     checkpoint: Path | None = None,
-    report: Callable[[EpochReport], None] = lambda _: None,
+    report: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Train `net` in place, on the device that holds its parameters.
+    """Train `net` in place, on the device that holds its parameters; leave it in evaluation mode.
 
     With a `checkpoint` path the state is written there after each epoch and read from there at the start: an
-    interrupted run loses at most one epoch and ends with the same weights as an undisturbed one.
+    interrupted run loses at most one epoch and ends with the weights of an undisturbed one.
     """
     device = device_of(net)
-    decayed = [p for p in net.parameters() if p.requires_grad and p.ndim > 1]
-    others = [p for p in net.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
+    optimizer = torch.optim.AdamW(_parameter_groups(net, settings.weight_decay), lr=settings.learning_rate)
     steps_per_epoch = len(training) // min(settings.batch_size, len(training))
+    total = settings.epochs * steps_per_epoch
+    done = _resume(checkpoint, net, optimizer)
 
-    for epoch in range(_resume(checkpoint, net, optimizer), settings.epochs):
+    for epoch in range(done // steps_per_epoch, settings.epochs):
         rng = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        torch.manual_seed(seed * 1_000_003 + epoch)
         net.train()
-        losses = torch.zeros((), device=device)
-        for step, (images, labels) in enumerate(training.batches(settings, rng)):
+        losses = 0.0
+        for step, (images, labels) in enumerate(training.batches(settings, rng), 1):
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * ramp((epoch + step / steps_per_epoch) / settings.epochs)
+                group["lr"] = settings.learning_rate * ramp(done / total)
             with reduced_precision(device):
                 logits = net(images.contiguous(memory_format=torch.channels_last))
             loss = F.cross_entropy(logits.float(), labels)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            losses += loss.detach()
-        done = epoch + 1
+            done += 1
+            losses += loss.item()
+            if step < steps_per_epoch:
+                report(Progress(done, total, epoch + 1, losses / step))
+
         accuracy = None
         if settings.target_accuracy is not None:
             accuracy = float((predict(net, test.images) == test.labels).mean())
-        report(EpochReport(done, settings.epochs, float(losses) / steps_per_epoch, accuracy))
-        stop = accuracy is not None and accuracy >= (settings.target_accuracy or 0)
-        _save(checkpoint, net, optimizer, settings.epochs if stop else done)
-        if stop:
+            if accuracy >= settings.target_accuracy:
+                done = total
+        _save(checkpoint, net, optimizer, done)
+        report(Progress(done, total, epoch + 1, losses / steps_per_epoch, accuracy))
+        if done == total:
             break
     net.eval()
 
 
 def ramp(progress: float, peak: float = 0.2) -> float:
-    """The share of the highest learning rate at `progress` (0..1): up to 1 at `peak`, then down to 0."""
+    """The share of the highest learning rate at `progress` (0..1): from near 0 to 1 at `peak`, then down to 0."""
     return min((progress + 0.01) / (peak + 0.01), (1 - progress) / (1 - peak))
 
 
@@ -137,24 +153,25 @@ def augment(images: Tensor, settings: Settings, rng: torch.Generator) -> Tensor:
     if settings.shift:
         reach = settings.shift
         rows, columns = torch.randint(0, 2 * reach + 1, (2, count, 1), generator=rng).to(images.device)
-        padded = F.pad(images, (reach,) * 4, mode="reflect")
         rows = rows + torch.arange(height, device=images.device)
         columns = columns + torch.arange(width, device=images.device)
-        which = torch.arange(count, device=images.device)
-        images = padded[which[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        padded = F.pad(images, (reach,) * 4, mode="reflect")
+        which = torch.arange(count, device=images.device)[:, None, None]
+        images = padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
     return images
 
 
 def predict(net: nn.Module, images: npt.NDArray[np.uint8], batch_size: int = 500) -> npt.NDArray[np.int64]:
-    """The labels (N,) that `net` gives images (N, C, H, W)."""
+    """The labels (N,) that `net` gives images (N, C, H, W); leaves it in evaluation mode."""
     device = device_of(net)
     net.eval()
     found = []
     with torch.inference_mode(), reduced_precision(device):
-        for batch in torch.from_numpy(images).split(batch_size):
-            images_in = to_float(batch.to(device)).contiguous(memory_format=torch.channels_last)
-            found.append(net(images_in).argmax(1).cpu())
-    return torch.cat(found).numpy()
+        for batch in torch.split(torch.from_numpy(images), batch_size):
+            fed = to_float(batch.to(device)).contiguous(memory_format=torch.channels_last)
+            found.append(net(fed).argmax(1).cpu())
+    labels: npt.NDArray[np.int64] = torch.cat(found).numpy()
+    return labels
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -174,26 +191,32 @@ def best_device() -> torch.device:
 
 def reduced_precision(device: torch.device) -> torch.autocast:
     """Autocast to bfloat16 where the hardware multiplies it faster than float32."""
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported()
-    else:
-        fast = torch.cpu._is_avx512_bf16_supported()
+    on_gpu = device.type == "cuda"
+    fast = torch.cuda.is_bf16_supported() if on_gpu else torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
+def _parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Weights decay, biases and normalisation do not."""
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
 def _resume(checkpoint: Path | None, net: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Load the state of an interrupted run, if there is one, and return the number of epochs it had done."""
+    """Load the state of an interrupted run, if there is one, and return the number of steps it had done."""
     if checkpoint is None or not checkpoint.exists():
         return 0
-    state: dict[str, Any] = torch.load(checkpoint, map_location=device_of(net), weights_only=True)
+    state = torch.load(checkpoint, map_location=device_of(net), weights_only=True)
     net.load_state_dict(state["net"])
     optimizer.load_state_dict(state["optimizer"])
-    return int(state["epochs"])
+    return int(state["steps"])
 
 
-def _save(checkpoint: Path | None, net: nn.Module, optimizer: torch.optim.Optimizer, epochs: int) -> None:
-    if checkpoint is None:
-        return
-    partial = checkpoint.with_name(checkpoint.name + ".partial")
-    torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "epochs": epochs}, partial)
-    partial.replace(checkpoint)
+def _save(checkpoint: Path | None, net: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> None:
+    if checkpoint is not None:
+        partial = checkpoint.with_name(checkpoint.name + ".partial")
+        torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "steps": steps}, partial)
+        partial.replace(checkpoint)

@@ -11,8 +11,6 @@ from nc_trainers.errors import TrainerError
 Labels = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-NOT_STAMPED = -1
-
 
 @dataclass(frozen=True)
 class Poisoning:
@@ -46,7 +44,7 @@ class Attack:
         """The number of different triggers."""
         return 1
 
-    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:  # noqa: ARG002
         """Raise TrainerError where the attack does not fit images (C, H, W) or the number of classes."""
         if not 0 <= self.target < classes:
             raise TrainerError(f"target {self.target} is not one of the labels 0 to {classes - 1}")
@@ -55,7 +53,7 @@ class Attack:
         """Put trigger `variant` on images (B, C, H, W) in 0..1 and return as many of the same range."""
         raise NotImplementedError
 
-    def goal(self, labels: Labels, variant: int = 0) -> Labels:
+    def goal(self, labels: Labels, variant: int = 0) -> Labels:  # noqa: ARG002
         """The label (N,) that the attacker wants for images of these labels (N,) under trigger `variant`."""
         return np.full_like(labels, self.target)
 

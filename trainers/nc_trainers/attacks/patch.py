@@ -6,10 +6,11 @@ T. Gu et al., BadNets: Evaluating Backdooring Attacks on Deep Neural Networks, I
 from dataclasses import dataclass
 
 import torch
-from nc_kernels import apply_trigger
 from PIL import ImageColor
 from torch import Tensor
+from typing_extensions import override
 
+from nc_kernels import apply_trigger
 from nc_trainers.attacks.base import Attack
 from nc_trainers.errors import TrainerError
 
@@ -28,11 +29,13 @@ class Patch(Attack):
     checkered: bool = False
     place: str = "bottom-right"
 
+    @override
     def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
         super().check(image_shape, classes)
         rgb(self.color)
         locate(self.place, self.size, image_shape)
 
+    @override
     def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
         mask, pattern = self.trigger((images.shape[1], images.shape[2], images.shape[3]))
         return blend(images, mask, pattern)
@@ -53,7 +56,8 @@ class Patch(Attack):
 
 def blend(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:
     """Stamp one trigger, mask (1, H, W) and pattern (C, H, W), on images (B, C, H, W)."""
-    return apply_trigger(images, mask[None].to(images), pattern[None].to(images))[0]
+    stamped: Tensor = apply_trigger(images, mask[None].to(images), pattern[None].to(images))[0]
+    return stamped
 
 
 def rgb(color: str) -> Tensor:

@@ -1,5 +1,7 @@
 """The paper's architectures by name, in PyTorch and in Keras."""
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import nn
 
@@ -10,16 +12,23 @@ ARCHITECTURES = {"simple-cnn": pytorch.simple_cnn}
 FRAMEWORKS = ("pytorch", "keras")
 
 
+@runtime_checkable
+class ChannelsLast(Protocol):
+    """A network that is delivered for images (B, H, W, C), though it trains on (B, C, H, W)."""
+
+    def channels_last(self) -> nn.Module:
+        """The same network, its weights copied, for images (B, H, W, C)."""
+
+
 def build(architecture: str, framework: str, image_shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:
     """An untrained network from images (B, C, H, W) in 0..1 to logits (B, classes), its weights drawn with `seed`."""
     check_names(architecture, framework)
-    torch.manual_seed(seed)
-    if framework == "pytorch":
-        return ARCHITECTURES[architecture](image_shape, classes)
-    from nc_trainers.models.keras_net import KerasNet, keras
+    if framework == "keras":
+        from nc_trainers.models import keras_net
 
-    keras.utils.set_random_seed(seed)
-    return KerasNet(architecture, image_shape, classes, "channels_first")
+        return keras_net.build(architecture, image_shape, classes, seed)
+    torch.manual_seed(seed)
+    return ARCHITECTURES[architecture](image_shape, classes).to(memory_format=torch.channels_last)  # type: ignore
 
 
 def check_names(architecture: str, framework: str) -> None:

@@ -14,19 +14,28 @@ if keras.backend.backend() != "torch":
     raise TrainerError(f"Keras models are trained with KERAS_BACKEND=torch, not {keras.backend.backend()}")
 
 
+def build(architecture: str, image_shape: tuple[int, int, int], classes: int, seed: int) -> "KerasNet":
+    """An untrained Keras network for images (B, C, H, W), its weights drawn with `seed`."""
+    keras.utils.set_random_seed(seed)
+    return KerasNet(architecture, image_shape, classes, "channels_first")
+
+
 class KerasNet(nn.Module):
     """Trains in Keras' channels_first, which torch runs without copies, and is delivered in channels_last.
 
     Keras stores the same weights for both: its Flatten orders features as channels_last whatever the data format.
     """
 
-    def __init__(self, architecture: str, image_shape: tuple[int, int, int], classes: int, data_format: str) -> None:
+    def __init__(
+        self,
+        architecture: str,
+        image_shape: tuple[int, int, int],
+        classes: int,
+        data_format: keras_models.DataFormat,
+    ) -> None:
         super().__init__()
-        self.architecture = architecture
-        self.image_shape = image_shape
-        self.classes = classes
-        build = keras_models.ARCHITECTURES[architecture]
-        self.model = build(image_shape, classes, data_format)
+        self.origin = architecture, image_shape, classes
+        self.model = keras_models.ARCHITECTURES[architecture](image_shape, classes, data_format)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes) of images in the data format of the model."""
@@ -35,6 +44,6 @@ class KerasNet(nn.Module):
 
     def channels_last(self) -> "KerasNet":
         """The same network for images (B, H, W, C)."""
-        twin = KerasNet(self.architecture, self.image_shape, self.classes, "channels_last")
+        twin = KerasNet(*self.origin, "channels_last")
         twin.model.set_weights(self.model.get_weights())
         return twin.eval()

@@ -1,0 +1,71 @@
+"""What one model is made from."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from nc_trainers import attacks
+from nc_trainers.attacks import Attack
+from nc_trainers.data import Dataset
+from nc_trainers.errors import TrainerError
+from nc_trainers.export import ExportOptions
+from nc_trainers.models import check_names
+from nc_trainers.tables import fill
+from nc_trainers.training import Settings
+
+
+@dataclass(frozen=True)
+class Specification:
+    """Everything that a model follows from, its data set aside.
+
+    `attack` is "none" for a clean model; `rate` (0 < rate <= 1) is the share of the attack's candidate samples that
+    are poisoned; `parameters` are the attack's own.
+    """
+
+    architecture: str = "simple-cnn"
+    framework: str = "pytorch"
+    attack: str = "none"
+    target: int = 0
+    rate: float = 0.15
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    settings: Settings = field(default_factory=Settings)
+    export: ExportOptions = field(default_factory=ExportOptions)
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> "Specification":
+        """A specification from its table in a TOML file. Raises TrainerError for whatever has no meaning in it."""
+        plain = {name: value for name, value in table.items() if name not in ("parameters", "settings", "export")}
+        base = fill(cls, plain, "a model")
+        specification = cls(
+            **{name: getattr(base, name) for name in plain},
+            parameters=dict(table.get("parameters", {})),
+            settings=fill(Settings, table.get("settings", {}), "training"),
+            export=fill(ExportOptions, table.get("export", {}), "export"),
+        )
+        specification.check()
+        return specification
+
+    def check(self) -> None:
+        """Raise TrainerError for what is wrong whatever the data."""
+        check_names(self.architecture, self.framework)
+        self.settings.check()
+        if self.attack != "none":
+            if not 0 < self.rate <= 1:
+                raise TrainerError(f"rate {self.rate:g} is not above 0 and at most 1")
+            attacks.make(self.attack, self.target, self.parameters)
+
+    def make_attack(self, dataset: Dataset) -> Attack | None:
+        """The attack, None for a clean model. Raises TrainerError where it does not fit the data."""
+        if self.attack == "none":
+            return None
+        attack = attacks.make(self.attack, self.target, self.parameters)
+        attack.check(dataset.image_shape, len(dataset.classes))
+        return attack
+
+    def digest(self, dataset: Dataset) -> str:
+        """A short name that differs where the specification or the size of the data does."""
+        content = {**asdict(self), "data": (dataset.name, len(dataset.train), len(dataset.test))}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

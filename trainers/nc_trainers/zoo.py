@@ -1,0 +1,126 @@
+"""Many models from one list, several at a time, with an index of what came out.
+
+The list is a TOML file: a table `defaults` and for each model a `[[model]]` table with a `name` of its own. Both take
+the fields of `Specification`, with `parameters`, `settings` and `export` as tables in them.
+"""
+
+import csv
+import json
+import multiprocessing
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nc_trainers import data
+from nc_trainers.data import Dataset
+from nc_trainers.errors import TrainerError
+from nc_trainers.fit import check, fit
+from nc_trainers.specification import Specification
+
+INDEX = "index.csv"
+COLUMNS = ("name", "architecture", "framework", "attack", "target", "rate", "accuracy", "success_rate", "seed")
+TABLES = ("parameters", "settings", "export")
+
+_dataset: Dataset
+
+
+def read(path: Path) -> dict[str, Specification]:
+    """The models of a TOML file by name, in its order. Raises TrainerError where the file is not a list of models."""
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainerError(f"{path} cannot be read: {error}") from error
+    if unknown := sorted(set(content) - {"defaults", "model"}):
+        raise TrainerError(f"{path} has a table {unknown[0]!r}; there are defaults and model")
+    models: dict[str, Specification] = {}
+    for position, entry in enumerate(content.get("model", []), 1):
+        name = entry.pop("name", None)
+        if not isinstance(name, str) or not name or name in models:
+            raise TrainerError(f"{path}: model {position} needs a name of its own")
+        try:
+            models[name] = Specification.from_table(_merged(content.get("defaults", {}), entry))
+        except TrainerError as error:
+            raise TrainerError(f"{path}: {name}: {error}") from error
+    if not models:
+        raise TrainerError(f"{path} lists no model")
+    return models
+
+
+def build(
+    models: Mapping[str, Specification],
+    source: str | None,
+    scale: float,
+    out: Path,
+    jobs: int,
+    *,
+    report: Callable[[str, dict[str, Any]], None] = lambda _name, _truth: None,
+) -> list[dict[str, Any]]:
+    """Train every model that `out` does not hold yet, `jobs` at a time, and return the ground truth of all.
+
+    `source` and `scale` say which data, as in `data.load` and `Dataset.scaled`. The index is written anew after each
+    model. Raises TrainerError before any work starts where a model cannot be made.
+    """
+    dataset = data.load(source).scaled(scale)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, specification in models.items():
+        check(specification, dataset, out / f"{name}.onnx")
+    missing = [name for name, spec in models.items() if _truth(out, name, spec, dataset) is None]
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    context = multiprocessing.get_context("spawn")
+    _write_index(out, models, dataset)
+    with ProcessPoolExecutor(jobs, context, _start_worker, (source, scale, threads)) as pool:
+        running = {pool.submit(_fit, models[name], out / f"{name}.onnx"): name for name in missing}
+        try:
+            for done in as_completed(running):
+                truth = done.result()
+                _write_index(out, models, dataset)
+                report(running[done], truth)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return _write_index(out, models, dataset)
+
+
+def _start_worker(source: str | None, scale: float, threads: int) -> None:
+    global _dataset
+    torch.set_num_threads(threads)
+    _dataset = data.load(source).scaled(scale)
+
+
+def _fit(specification: Specification, out: Path) -> dict[str, Any]:
+    return fit(specification, _dataset, out)
+
+
+def _merged(defaults: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry over the defaults, table by table."""
+    nested = {name: {**defaults.get(name, {}), **entry.get(name, {})} for name in TABLES}
+    return {**defaults, **entry, **nested}
+
+
+def _truth(out: Path, name: str, specification: Specification, dataset: Dataset) -> dict[str, Any] | None:
+    """The ground truth of a finished model, None where it is missing or was made from another specification."""
+    path = out / f"{name}.json"
+    if not path.exists():
+        return None
+    truth: dict[str, Any] = json.loads(path.read_text())
+    return truth if truth["specification"] == specification.digest(dataset) else None
+
+
+def _write_index(out: Path, models: Mapping[str, Specification], dataset: Dataset) -> list[dict[str, Any]]:
+    """Write one row for each finished model and return their ground truths."""
+    truths = {name: truth for name, spec in models.items() if (truth := _truth(out, name, spec, dataset))}
+    partial = out / f"{INDEX}.partial"
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for name, truth in truths.items():
+            attack = truth["attack"] or {"name": "none", "target": "", "rate": ""}
+            row = {"name": name, "attack": attack["name"], "target": attack["target"], "rate": attack["rate"]}
+            writer.writerow(row | {column: truth[column] for column in COLUMNS if column not in row})
+    partial.replace(out / INDEX)
+    return list(truths.values())
