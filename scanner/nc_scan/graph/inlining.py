@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import onnx.inliner
-from onnx import GraphProto, ModelProto
+from onnx import GraphProto, ModelProto, NodeProto
 
 from nc_scan.errors import UnsupportedModelError
 from nc_scan.graph.order import subgraphs
@@ -19,9 +19,9 @@ def inline_functions(model: ModelProto) -> ModelProto:
     try:
         if model.functions:
             model = onnx.inliner.inline_local_functions(model, convert_version=True)
-        composite = sorted(_composite(model))
-        if composite:
-            model = onnx.inliner.inline_selected_functions(model, composite, inline_schema_functions=True)
+        while composite := _composite(model):  # a body may use such operators in turn
+            model = _with_defaults(model, composite)
+            model = onnx.inliner.inline_selected_functions(model, sorted(composite), inline_schema_functions=True)
     except (RuntimeError, ValueError) as error:
         message = " ".join(str(error).split())[:300]
         raise UnsupportedModelError(f"the model's functions cannot be inlined: {message}") from error
@@ -31,16 +31,33 @@ def inline_functions(model: ModelProto) -> ModelProto:
 def _composite(model: ModelProto) -> set[tuple[str, str]]:
     """Operators that are not registered, and that the specification defines by a function body."""
     opsets = {normal_domain(opset.domain): opset.version for opset in model.opset_import}
-    used = {(normal_domain(domain), name) for domain, name in _operators(model.graph)}
+    names = {(node.domain, node.op_type) for node in _nodes(model.graph)}
+    used = {(normal_domain(domain), name) for domain, name in names}
     missing = {(domain, name) for domain, name in used if find(domain, name, opsets.get(domain, 0)) is None}
     return {(domain, name) for domain, name in missing if _has_body(domain, name, opsets.get(domain, 0))}
 
 
-def _operators(graph: GraphProto) -> Iterator[tuple[str, str]]:
+def _with_defaults(model: ModelProto, operators: set[tuple[str, str]]) -> ModelProto:
+    """A copy in which the nodes of `operators` state every attribute: the inliner knows no defaults."""
+    model_copy = ModelProto()
+    model_copy.CopyFrom(model)
+    opsets = {normal_domain(opset.domain): opset.version for opset in model.opset_import}
+    for node in _nodes(model_copy.graph):
+        domain = normal_domain(node.domain)
+        if (domain, node.op_type) in operators:
+            given = {attribute.name for attribute in node.attribute}
+            schema = onnx.defs.get_schema(node.op_type, opsets[domain], domain)
+            defaults = (attribute.default_value for attribute in schema.attributes.values())
+            node.attribute.extend(value for value in defaults if value.name and value.name not in given)
+    return model_copy
+
+
+def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    """The nodes of a graph and of the bodies in it."""
     for node in graph.node:
-        yield node.domain, node.op_type
+        yield node
         for body in subgraphs(node):
-            yield from _operators(body)
+            yield from _nodes(body)
 
 
 def _has_body(domain: str, name: str, version: int) -> bool:

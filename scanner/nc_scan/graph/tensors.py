@@ -30,12 +30,12 @@ DTYPES: dict[int, torch.dtype] = {
     _T.FLOAT8E4M3FNUZ: torch.float8_e4m3fnuz,
     _T.FLOAT8E5M2: torch.float8_e5m2,
     _T.FLOAT8E5M2FNUZ: torch.float8_e5m2fnuz,
-    # torch computes little or nothing in these, so they are carried in the next wider type.
+    # torch computes little or nothing in these, so they are carried in a wider type.
     _T.UINT16: torch.int32,
     _T.UINT32: torch.int64,
     _T.UINT64: torch.int64,
-    _T.INT4: torch.int8,
-    _T.UINT4: torch.uint8,
+    _T.INT4: torch.int64,
+    _T.UINT4: torch.int64,
 }
 
 # The dtypes that a module hands out where the type inside is a wider one.
@@ -89,12 +89,12 @@ def _from_numpy(array: np.ndarray, dtype: torch.dtype) -> Tensor:
     """`array` as a tensor, without a copy where torch knows its type."""
     array = np.ascontiguousarray(array).reshape(array.shape)
     bits = {1: np.uint8, 2: np.int16}
+    if array.dtype.name in ("int4", "uint4"):
+        array = array.astype(np.int64)
     if array.dtype.kind == "V" or array.dtype.name.startswith(("bfloat", "float8")):  # numpy extension types
         return torch.from_numpy(array.view(bits[array.dtype.itemsize])).view(dtype)
-    if array.dtype.name in ("int4", "uint4"):
-        array = array.astype(np.int8 if array.dtype.name == "int4" else np.uint8)
     if array.dtype.name in ("uint16", "uint32", "uint64"):
-        array = array.astype(np.int64)
+        array = array.astype(np.int32 if array.dtype.itemsize == 2 else np.int64)
     with warnings.catch_warnings():
         # Weights share memory with the bytes just read from the file, to which nothing else refers.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")

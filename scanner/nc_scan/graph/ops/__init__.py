@@ -3,11 +3,15 @@
 from nc_scan.graph.ops import (
     activations,
     arithmetic,
+    attention,
     comparison,
     constants,
     control_flow,
     convolution,
     linear,
+    microsoft,
+    microsoft_quantized,
+    ml,
     normalization,
     pooling,
     quantization,
@@ -16,16 +20,21 @@ from nc_scan.graph.ops import (
     resize,
     sequence,
     shape,
+    vision,
 )
 
 __all__ = [
     "activations",
     "arithmetic",
+    "attention",
     "comparison",
     "constants",
     "control_flow",
     "convolution",
     "linear",
+    "microsoft",
+    "microsoft_quantized",
+    "ml",
     "normalization",
     "pooling",
     "quantization",
@@ -34,4 +43,5 @@ __all__ = [
     "resize",
     "sequence",
     "shape",
+    "vision",
 ]

@@ -17,7 +17,7 @@ def if_(cond: bool, then_branch: Body, else_branch: Body) -> tuple[Any, ...]:
 
 
 @op("Loop")
-def loop(trip_count: int | None, condition: bool | None, *initial: Any, body: Body) -> tuple[Any, ...]:
+def loop(trip_count: int | None = None, condition: bool | None = None, *initial: Any, body: Body) -> tuple[Any, ...]:
     """Runs `body(iteration, condition, *carried)` at most `trip_count` times, while its condition holds.
 
     The body returns the condition, the values carried on, and the values to be collected from every iteration.
@@ -71,7 +71,7 @@ def scan(
 
 @op("Scan", since=8)
 def scan_batched(
-    sequence_lens: Tensor | None,
+    sequence_lens: Tensor | None = None,
     *inputs: Tensor,
     body: Body,
     num_scan_inputs: int,

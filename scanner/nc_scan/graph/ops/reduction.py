@@ -1,5 +1,6 @@
 """Reductions. Axes are an attribute in early versions and an input later; they bind by name either way."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -27,11 +28,20 @@ def _log_sum_exp(x: Tensor, axes: list[int], keep: bool) -> Tensor:
 
 
 def _max(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    return x.amax(axes, keepdim=keep)
+    return _identity(x, axes, keep, "min") if x.numel() == 0 else x.amax(axes, keepdim=keep)
 
 
 def _min(x: Tensor, axes: list[int], keep: bool) -> Tensor:
-    return x.amin(axes, keepdim=keep)
+    return _identity(x, axes, keep, "max") if x.numel() == 0 else x.amin(axes, keepdim=keep)
+
+
+def _identity(x: Tensor, axes: list[int], keep: bool, bound: str) -> Tensor:
+    """What reducing no values gives: the smallest or the largest value of the type."""
+    if x.is_floating_point():
+        value: float = -math.inf if bound == "min" else math.inf
+    else:
+        value = bound == "max" if x.dtype == torch.bool else getattr(torch.iinfo(x.dtype), bound)
+    return torch.full_like(x.sum(axes, keepdim=keep), value, dtype=x.dtype)
 
 
 def _mean(x: Tensor, axes: list[int], keep: bool) -> Tensor:
@@ -102,10 +112,19 @@ def cum_sum(x: Tensor, axis: int, exclusive: int = 0, reverse: int = 0) -> Tenso
     return y.flip(axis) if reverse else y
 
 
+@op("CumProd")
+def cum_prod(x: Tensor, axis: int, exclusive: int = 0, reverse: int = 0) -> Tensor:
+    x = x.flip(axis) if reverse else x
+    if exclusive:
+        x = torch.cat([torch.ones_like(x.narrow(axis, 0, 1)), x.narrow(axis, 0, x.shape[axis] - 1)], axis)
+    y = x.cumprod(axis, dtype=x.dtype)
+    return y.flip(axis) if reverse else y
+
+
 @op("TopK", since=10)
 def top_k(x: Tensor, k: int, axis: int = -1, largest: int = 1, sorted: int = 1) -> tuple[Tensor, Tensor]:  # noqa: A002, ARG001
     """Of equal values the one with the lower index comes first."""
-    values, indices = torch.sort(x, axis, descending=bool(largest), stable=True)
+    values, indices = torch.sort(x, dim=axis, descending=bool(largest), stable=True)
     return values.narrow(axis, 0, k), indices.narrow(axis, 0, k)
 
 

@@ -15,32 +15,36 @@ from nc_scan.graph.registry import op
 Weights = Callable[[Tensor], Tensor]
 
 
-def _coordinates(mode: str, size: int, length: int, scale: float, roi: tuple[float, float]) -> Tensor:
-    """Where each of `length` output samples lies in an input of `size` samples, float64."""
-    out = torch.arange(length, dtype=torch.float64)
+def _coordinates(mode: str, size: int, length: int, factor: float, roi: tuple[float, float]) -> Tensor:
+    """Where each of `length` output samples lies in an input of `size` samples, in float32 as onnxruntime works it out."""
+    out = torch.arange(length, dtype=torch.float32)
+    scale = torch.tensor(factor)  # a tensor is divided by in float32, a Python number is not
     if mode == "half_pixel":
         return (out + 0.5) / scale - 0.5
     if mode == "asymmetric":
         return out / scale
     if mode == "pytorch_half_pixel":
-        return (out + 0.5) / scale - 0.5 if length > 1 else torch.zeros(1, dtype=torch.float64)
+        return (out + 0.5) / scale - 0.5 if length > 1 else torch.zeros(1, dtype=torch.float32)
     if mode == "tf_half_pixel_for_nn":
         return (out + 0.5) / scale
     if mode == "align_corners":
-        return out * (size - 1) / (length - 1) if length > 1 else torch.zeros(1, dtype=torch.float64)
+        return out * (size - 1) / (length - 1) if length > 1 else torch.zeros(1, dtype=torch.float32)
     if mode == "half_pixel_symmetric":
         adjustment = length / (scale * size)
         return size / 2 * (1 - adjustment) + (out + 0.5) / scale - 0.5
     if mode == "tf_crop_and_resize":
         start, end = roi
         if length == 1:
-            return 0.5 * (start + end) * (size - 1) * torch.ones(1, dtype=torch.float64)
+            return 0.5 * (start + end) * (size - 1) * torch.ones(1, dtype=torch.float32)
         return start * (size - 1) + out * (end - start) * (size - 1) / (length - 1)
     raise ValueError(f"coordinate_transformation_mode={mode} is not one of the specification's")
 
 
-def _nearest(place: Tensor, mode: str) -> Tensor:
+def _nearest(place: Tensor, mode: str, scale: float) -> Tensor:
     """The input index nearest to each place."""
+    if mode == "simple":
+        mode = "ceil" if scale < 1 else "floor"
+    place = place.double()
     if mode == "round_prefer_floor":
         return torch.ceil(place - 0.5).long()
     if mode == "round_prefer_ceil":
@@ -68,24 +72,20 @@ def _cubic(a: float) -> Weights:
     return weight
 
 
-def _matrix(
-    place: Tensor, size: int, kernel: Weights, reach: int, scale: float, *, antialias: bool, exclude_outside: bool
-) -> Tensor:
-    """Interpolation along one axis: (output, input) weights, float64.
+def _matrix(place: Tensor, size: int, kernel: Weights, reach: int, widening: float, *, exclude_outside: bool) -> Tensor:
+    """Interpolation along one axis: (output, input) weights.
 
-    Samples beyond the border repeat the border's, or are left out and the other weights scaled up (`exclude_outside`).
-    With `antialias` the kernel is widened when shrinking.
+    The kernel reaches `reach / widening` samples to both sides. Samples beyond the border repeat the border's, or are left out
+    and the other weights scaled up (`exclude_outside`).
     """
-    widening = min(scale, 1.0) if antialias else 1.0
     extent = math.ceil(reach / widening)
     samples = torch.floor(place).long()[:, None] + torch.arange(-extent + 1, extent + 1)
     weights = kernel((samples - place[:, None]) * widening)
     if exclude_outside:
         weights = torch.where((samples < 0) | (samples >= size), 0, weights)
-    if exclude_outside or antialias:
+    if exclude_outside or widening < 1:
         weights = weights / weights.sum(-1, keepdim=True)
-    matrix = torch.zeros(len(place), size, dtype=torch.float64)
-    return matrix.scatter_add(1, samples.clamp(0, size - 1), weights)
+    return torch.zeros(len(place), size).scatter_add(1, samples.clamp(0, size - 1), weights)
 
 
 def _resize_axis(
@@ -106,13 +106,11 @@ def _resize_axis(
     size = x.shape[axis]
     place = _coordinates(coordinate_mode, size, length, scale, roi)
     if mode == "nearest":
-        y = x.index_select(axis, _nearest(place, nearest_mode).clamp(0, size - 1).to(x.device))
+        y = x.index_select(axis, _nearest(place, nearest_mode, scale).clamp(0, size - 1).to(x.device))
     else:
         kernel, reach = (_triangle, 1) if mode == "linear" else (_cubic(cubic_coeff_a), 2)
-        smooth = bool(antialias) and scale < 1
-        # The triangle takes no sample beyond its reach, so that repeating the border is the same as clamping the place.
-        outside = bool(exclude_outside) or smooth
-        matrix = _matrix(place, size, kernel, reach, scale, antialias=smooth, exclude_outside=outside)
+        widening = min(scale, 1.0) if antialias else 1.0
+        matrix = _matrix(place, size, kernel, reach, widening, exclude_outside=bool(exclude_outside))
         matrix = matrix.to(x.device, x.dtype if x.is_floating_point() else torch.float32)
         y = (x.to(matrix.dtype).movedim(axis, -1) @ matrix.T).movedim(-1, axis)
         y = y if x.is_floating_point() else y.round().to(x.dtype)
@@ -184,9 +182,9 @@ def resize(
 @op("Resize", since=10)
 @op("Upsample", since=7)
 def upsample(x: Tensor, scales: list[float], mode: str = "nearest") -> Tensor:
-    """Before version 11 the corner of the image is the origin, and nearest rounds down."""
+    """Before version 11 the corner of the image is the origin; nearest rounds down, and up where the image shrinks."""
     mode = "linear" if mode in ("linear", "bilinear") else mode
-    return resize(x, None, scales, mode=mode, coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    return resize(x, None, scales, mode=mode, coordinate_transformation_mode="asymmetric", nearest_mode="simple")
 
 
 @op("Upsample")

@@ -157,9 +157,10 @@ def depth_to_space(x: Tensor, blocksize: int, mode: str = "DCR") -> Tensor:
 
 
 @op("SpaceToDepth")
-def space_to_depth(x: Tensor, blocksize: int) -> Tensor:
+def space_to_depth(x: Tensor, blocksize: int, mode: str = "DCR") -> Tensor:
     n, c, h, w = x.shape
-    x = x.reshape(n, c, h // blocksize, blocksize, w // blocksize, blocksize).permute(0, 3, 5, 1, 2, 4)
+    x = x.reshape(n, c, h // blocksize, blocksize, w // blocksize, blocksize)
+    x = x.permute(0, 3, 5, 1, 2, 4) if mode == "DCR" else x.permute(0, 1, 3, 5, 2, 4)
     return x.reshape(n, c * blocksize**2, h // blocksize, w // blocksize)
 
 
@@ -214,7 +215,8 @@ def trilu(x: Tensor, k: int = 0, upper: int = 1) -> Tensor:
 def one_hot(indices: Tensor, depth: int, values: Tensor, axis: int = -1) -> Tensor:
     axis = axis % (indices.dim() + 1)
     classes = torch.arange(depth, device=indices.device).reshape(-1, *[1] * (indices.dim() - axis))
-    return torch.where((indices.unsqueeze(axis) % depth) == classes, values[1], values[0])
+    hot = indices.unsqueeze(axis)
+    return torch.where((hot == classes) | (hot + depth == classes), values[1], values[0])
 
 
 @op("NonZero")
@@ -235,3 +237,8 @@ def reverse_sequence(x: Tensor, sequence_lens: Tensor, batch_axis: int = 1, time
     index = torch.where(time < sequence_lens, sequence_lens - 1 - time, time)
     picked = moved[index, torch.arange(moved.shape[1], device=x.device)]
     return picked.movedim((0, 1), (time_axis, batch_axis))
+
+
+@op("BitCast")
+def bit_cast(x: Tensor, to: torch.dtype) -> Tensor:
+    return x.view(to)
