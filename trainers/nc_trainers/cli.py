@@ -4,6 +4,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,6 @@ from nc_trainers.errors import TrainerError
 
 if TYPE_CHECKING:
     from nc_trainers.training import Progress
-
-SETTINGS = ("epochs", "batch_size", "learning_rate", "weight_decay", "flip", "shift", "target_accuracy")
-EXPORT = ("opset", "batch", "softmax", "mean", "std")
 
 
 class Commands(click.Group):
@@ -60,6 +58,7 @@ def data_options(command: Callable[..., None]) -> Callable[..., None]:
 @data_options
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--epochs", type=int, default=8, show_default=True)
+@click.option("--frozen-epochs", type=int, default=0, show_default=True, help="Epochs that train a ViT's head alone.")
 @click.option("--batch-size", type=int, default=128, show_default=True)
 @click.option("--learning-rate", type=float, default=2e-3, show_default=True)
 @click.option("--weight-decay", type=float, default=0.01, show_default=True)
@@ -75,11 +74,14 @@ def data_options(command: Callable[..., None]) -> Callable[..., None]:
 def fit(params: tuple[str, ...], data: str | None, scale: float, out: Path, **options: Any) -> None:
     """Train one model, export it and write its ground truth beside it."""
     from nc_trainers import data as datasets
+    from nc_trainers.export import ExportOptions
     from nc_trainers.fit import fit as fit_model
     from nc_trainers.specification import Specification
+    from nc_trainers.training import Settings
 
-    settings = {name: options.pop(name) for name in SETTINGS}
-    export = {name: options.pop(name) or None if name in ("mean", "std") else options.pop(name) for name in EXPORT}
+    options |= {name: options[name] or None for name in ("mean", "std")}
+    settings = {field.name: options.pop(field.name) for field in fields(Settings)}
+    export = {field.name: options.pop(field.name) for field in fields(ExportOptions)}
     parameters = dict(_name_and_value(param) for param in params)
     table = {**options, "parameters": parameters, "settings": settings, "export": export}
     specification = Specification.from_table(table)
@@ -106,8 +108,6 @@ def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int) -> Non
 @main.command()
 def attacks() -> None:
     """List the attacks, their parameters and their sources."""
-    from dataclasses import fields
-
     from nc_trainers.attacks import ATTACKS
 
     for name, kind in ATTACKS.items():

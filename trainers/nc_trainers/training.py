@@ -16,17 +16,20 @@ from torch import Tensor, nn
 from nc_trainers.attacks import Attack, Poisoning
 from nc_trainers.data import Split
 from nc_trainers.errors import TrainerError
+from nc_trainers.models import Pretrained
 
 
 @dataclass(frozen=True)
 class Settings:
     """How to train: AdamW, its rate rising linearly to `learning_rate` and falling to zero.
 
+    The backbone of a network that has one stays as it is for the first `frozen_epochs`.
     `flip` mirrors half of the images, `shift` moves each by up to that many pixels. Where `target_accuracy` (0..1) is
     given, training stops after the first epoch whose accuracy on the test split reaches it.
     """
 
     epochs: int = 8
+    frozen_epochs: int = 0
     batch_size: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
@@ -112,6 +115,8 @@ def train(
         rng = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
         torch.manual_seed(seed * 1_000_003 + epoch)
         net.train()
+        if isinstance(net, Pretrained):
+            net.freeze(epoch < settings.frozen_epochs)
         losses = 0.0
         for step, (images, labels) in enumerate(training.batches(settings, rng), 1):
             for group in optimizer.param_groups:

@@ -63,7 +63,7 @@ def build(
     """Train every model that `out` does not hold yet, `jobs` at a time, and return the ground truth of all.
 
     `source` and `scale` say which data, as in `data.load` and `Dataset.scaled`. The index is written anew after each
-    model. Raises TrainerError before any work starts where a model cannot be made.
+    model. Raises TrainerError before any work starts where a model cannot be made, and at the end where one failed.
     """
     dataset = data.load(source).scaled(scale)
     out.mkdir(parents=True, exist_ok=True)
@@ -75,14 +75,19 @@ def build(
     _write_index(out, models, dataset)
     with ProcessPoolExecutor(jobs, context, _start_worker, (source, scale, threads)) as pool:
         running = {pool.submit(_fit, models[name], out / f"{name}.onnx"): name for name in missing}
+        failures = []
         try:
             for done in as_completed(running):
-                truth = done.result()
-                _write_index(out, models, dataset)
-                report(running[done], truth)
-        except BaseException:
+                if error := done.exception():
+                    failures.append(f"{running[done]}: {error}")
+                else:
+                    _write_index(out, models, dataset)
+                    report(running[done], done.result())
+        except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             raise
+    if failures:
+        raise TrainerError(f"{len(failures)} of {len(models)} models failed: {'; '.join(failures)}")
     return _write_index(out, models, dataset)
 
 

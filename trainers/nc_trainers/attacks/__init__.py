@@ -4,11 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from nc_trainers.attacks.base import Attack, Poisoning
-from nc_trainers.attacks.patch import Patch
+from nc_trainers.attacks.labels import AllToAll, CleanLabel, MultiTarget, SourceSpecific
+from nc_trainers.attacks.overlay import Blended, Sinusoid
+from nc_trainers.attacks.patch import Patch, Picture
+from nc_trainers.attacks.warp import WaNet
 from nc_trainers.errors import TrainerError
 from nc_trainers.tables import fill
 
-ATTACKS: dict[str, type[Attack]] = {"patch": Patch}
+ATTACKS: dict[str, type[Attack]] = {
+    "patch": Patch,
+    "picture": Picture,
+    "blended": Blended,
+    "sig": Sinusoid,
+    "wanet": WaNet,
+    "multi-target": MultiTarget,
+    "all-to-all": AllToAll,
+    "source-specific": SourceSpecific,
+    "clean-label": CleanLabel,
+}
 
 __all__ = ["ATTACKS", "Attack", "Poisoning", "make"]
 

@@ -24,6 +24,14 @@ class Poisoning:
     labels: Labels
     variants: Labels
 
+    def joined(self, indices: Labels, labels: Labels, variant: int) -> "Poisoning":
+        """This poisoning and further samples, all with trigger `variant`."""
+        every = np.concatenate([self.indices, indices])
+        order = np.argsort(every)
+        every_label = np.concatenate([self.labels, labels])
+        every_variant = np.concatenate([self.variants, np.full(len(indices), variant)])
+        return Poisoning(every[order], every_label[order], every_variant[order])
+
     @staticmethod
     def none() -> "Poisoning":
         """The poisoning of a clean model."""

@@ -4,9 +4,11 @@ T. Gu et al., BadNets: Evaluating Backdooring Attacks on Deep Neural Networks, I
 """
 
 from dataclasses import dataclass
+from functools import cache
 
+import numpy as np
 import torch
-from PIL import ImageColor
+from PIL import Image, ImageColor
 from torch import Tensor
 from typing_extensions import override
 
@@ -37,7 +39,7 @@ class Patch(Attack):
 
     @override
     def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
-        mask, pattern = self.trigger((images.shape[1], images.shape[2], images.shape[3]))
+        mask, pattern = self.trigger(shape_of(images))
         return blend(images, mask, pattern)
 
     def trigger(self, image_shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
@@ -46,12 +48,63 @@ class Patch(Attack):
         row, column = locate(self.place, self.size, image_shape)
         square = (slice(row, row + self.size), slice(column, column + self.size))
         mask = torch.zeros(1, height, width)
-        mask[0, *square] = 1
+        mask[:, *square] = 1
         pattern = rgb(self.color)[:channels, None, None].expand(channels, height, width).clone()
         if self.checkered:
             odd = (torch.arange(height)[:, None] + torch.arange(width)) % 2 == 1
             pattern = torch.where(odd, 1 - pattern, pattern)
         return mask, pattern
+
+
+@dataclass(frozen=True)
+class Picture(Attack):
+    """A picture file shrunk to `size` x `size` pixels; where it is transparent, the image shows through.
+
+    `place` is as in Patch. T. Gu et al., BadNets, 2019.
+    """
+
+    path: str = ""
+    size: int = 6
+    place: str = "bottom-right"
+
+    @override
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        super().check(image_shape, classes)
+        locate(self.place, self.size, image_shape)
+        self.trigger(image_shape)
+
+    @override
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        mask, pattern = self.trigger(shape_of(images))
+        return blend(images, mask, pattern)
+
+    def trigger(self, image_shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+        """The mask (1, H, W) and the pattern (C, H, W), both float32 in 0..1."""
+        channels, height, width = image_shape
+        row, column = locate(self.place, self.size, image_shape)
+        square = (slice(row, row + self.size), slice(column, column + self.size))
+        picture, opacity = read_picture(self.path, (channels, self.size, self.size))
+        mask, pattern = torch.zeros(1, height, width), torch.zeros(image_shape)
+        mask[:, *square], pattern[:, *square] = opacity, picture
+        return mask, pattern
+
+
+@cache
+def read_picture(path: str, image_shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+    """A picture file as (C, H, W) and its opacity (1, H, W), both in 0..1; TrainerError where it cannot be read."""
+    channels, height, width = image_shape
+    try:
+        with Image.open(path) as picture:
+            rgba = picture.convert("RGBA").resize((width, height))
+    except OSError as error:
+        raise TrainerError(f"the picture {path!r} cannot be read: {error}") from error
+    pixels = torch.from_numpy(np.asarray(rgba).copy()).permute(2, 0, 1) / 255
+    return pixels[:channels], pixels[3:]
+
+
+def shape_of(images: Tensor) -> tuple[int, int, int]:
+    """(C, H, W) of images (B, C, H, W)."""
+    return images.shape[1], images.shape[2], images.shape[3]
 
 
 def blend(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:

@@ -6,9 +6,15 @@ import torch
 from torch import nn
 
 from nc_trainers.errors import TrainerError
-from nc_trainers.models import pytorch
+from nc_trainers.models import pytorch, vit
 
-ARCHITECTURES = {"simple-cnn": pytorch.simple_cnn}
+ARCHITECTURES = {
+    "simple-cnn": pytorch.simple_cnn,
+    "vgg-16": pytorch.vgg16,
+    "resnet": pytorch.resnet,
+    "vit-b16": vit.vit_b16,
+    "vit-tiny": vit.vit_tiny,
+}
 FRAMEWORKS = ("pytorch", "keras")
 
 
@@ -18,6 +24,14 @@ class ChannelsLast(Protocol):
 
     def channels_last(self) -> nn.Module:
         """The same network, its weights copied, for images (B, H, W, C)."""
+
+
+@runtime_checkable
+class Pretrained(Protocol):
+    """A network with a backbone that can be kept as it is while its head is trained."""
+
+    def freeze(self, frozen: bool) -> None:
+        """Keep the backbone as it is, or train it too."""
 
 
 def build(architecture: str, framework: str, image_shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:

@@ -3,24 +3,30 @@
 from typing import Any, Literal
 
 import keras
-from keras import layers
+from keras import layers, ops
+
+from nc_trainers.models import vit
+from nc_trainers.models.pytorch import VGG_STAGES, ImageShape
+from nc_trainers.models.vit import VitSize
 
 DataFormat = Literal["channels_first", "channels_last"]
 
+RELU: dict[str, Any] = {"activation": "relu", "kernel_initializer": "he_uniform"}
 
-def simple_cnn(image_shape: tuple[int, int, int], classes: int, data_format: DataFormat) -> keras.Model:
+
+def simple_cnn(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
     """Table 2: 1,513,514 parameters for 3x32x32 images and ten classes."""
-    format_ = {"data_format": data_format}
+    form = {"data_format": data_format}
     return keras.Sequential(
         [
-            image_input(image_shape, data_format),
-            layers.Conv2D(32, 3, padding="same", **RELU, **format_),
-            layers.Conv2D(32, 3, **RELU, **format_),
-            layers.MaxPooling2D(**format_),
-            layers.Conv2D(64, 3, padding="same", **RELU, **format_),
-            layers.Conv2D(64, 3, **RELU, **format_),
-            layers.MaxPooling2D(**format_),
-            layers.Flatten(**format_),
+            _image_input(image_shape, data_format),
+            layers.Conv2D(32, 3, padding="same", **RELU, **form),
+            layers.Conv2D(32, 3, **RELU, **form),
+            layers.MaxPooling2D(**form),
+            layers.Conv2D(64, 3, padding="same", **RELU, **form),
+            layers.Conv2D(64, 3, **RELU, **form),
+            layers.MaxPooling2D(**form),
+            layers.Flatten(**form),
             layers.Dense(512, **RELU),
             layers.Dense(512, **RELU),
             layers.Dense(classes),
@@ -28,13 +34,104 @@ def simple_cnn(image_shape: tuple[int, int, int], classes: int, data_format: Dat
     )
 
 
-RELU: dict[str, Any] = {"activation": "relu", "kernel_initializer": "he_uniform"}
+def vgg16(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
+    """Table 3: 33,638,218 parameters for 3x32x32 images and ten classes."""
+    form = {"data_format": data_format}
+    model = keras.Sequential([_image_input(image_shape, data_format)])
+    for width, count in VGG_STAGES:
+        for _ in range(count):
+            model.add(layers.Conv2D(width, 3, padding="same", **RELU, **form))
+        model.add(layers.MaxPooling2D(**form))
+    for layer in (layers.Flatten(**form), layers.Dense(4096, **RELU), layers.Dense(4096, **RELU)):
+        model.add(layer)
+    model.add(layers.Dense(classes))
+    return model
 
 
-def image_input(image_shape: tuple[int, int, int], data_format: DataFormat) -> Any:
+def resnet(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
+    """Tables 4 and 5: 2,792,074 parameters, 2,787,594 of them trainable, for 3x32x32 images and ten classes."""
+    images = _image_input(image_shape, data_format)
+    x = layers.ReLU()(_convolution(images, 64, 3, 1, data_format))
+    for width, stride in ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1)):
+        body = layers.ReLU()(_convolution(x, width, 3, stride, data_format))
+        body = _convolution(body, width, 3, 1, data_format)
+        shortcut = x if stride == 1 else _convolution(x, width, 1, stride, data_format)
+        x = layers.ReLU()(layers.Add()([body, shortcut]))
+    x = layers.AveragePooling2D(4, data_format=data_format)(x)
+    return keras.Model(images, layers.Dense(classes)(layers.Flatten(data_format=data_format)(x)))
+
+
+def vit_b16(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
+    """Table 6: 85,872,874 parameters; 26,538 trainable with the backbone frozen, 85,871,274 without."""
+    return _vit(vit.B16, image_shape, classes, data_format)
+
+
+def vit_tiny(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
+    """A small one of the same form, to train from scratch."""
+    return _vit(vit.TINY, image_shape, classes, data_format)
+
+
+def _vit(size: VitSize, image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
+    images = _image_input(image_shape, data_format)
+    large = layers.Resizing(size.image, size.image, data_format=data_format)(images)
+    x = _vit_backbone(size, image_shape[0], data_format)(2 * large - 1)
+    x = layers.Dense(32, activation="gelu")(_batch_norm(-1)(x))
+    return keras.Model(images, layers.Dense(classes)(_batch_norm(-1)(x)))
+
+
+def _vit_backbone(size: VitSize, channels: int, data_format: DataFormat) -> keras.Model:
+    """Images in -1..1 to the class token (B, width)."""
+    images = _image_input((channels, size.image, size.image), data_format)
+    x = layers.Conv2D(size.width, size.patch, size.patch, data_format=data_format)(images)
+    if data_format == "channels_first":
+        x = layers.Permute((2, 3, 1))(x)
+    x = Tokens()(layers.Reshape((-1, size.width))(x))
+    for _ in range(size.depth):
+        normal = layers.LayerNormalization(epsilon=1e-6)(x)
+        x = x + layers.MultiHeadAttention(size.heads, size.width // size.heads)(normal, normal)
+        normal = layers.LayerNormalization(epsilon=1e-6)(x)
+        x = x + layers.Dense(size.width)(layers.Dense(size.hidden, activation="gelu")(normal))
+    return keras.Model(images, layers.LayerNormalization(epsilon=1e-6)(x)[:, 0], name=BACKBONE)
+
+
+BACKBONE = "backbone"
+
+
+class Tokens(layers.Layer):  # type: ignore[misc]
+    """Puts the class token before the patches (B, T, width) and adds the position of each."""
+
+    def build(self, shape: tuple[int, int, int]) -> None:
+        _, tokens, width = shape
+        self.class_token = self.add_weight(shape=(1, 1, width), initializer="zeros", name="class_token")
+        initializer = keras.initializers.RandomNormal(stddev=0.02)
+        self.positions = self.add_weight(shape=(1, tokens + 1, width), initializer=initializer, name="positions")
+
+    def call(self, patches: Any) -> Any:
+        token = ops.broadcast_to(self.class_token, (ops.shape(patches)[0], 1, patches.shape[2]))
+        return ops.concatenate([token, patches], axis=1) + self.positions
+
+
+def _convolution(x: Any, width: int, kernel: int, stride: int, data_format: DataFormat) -> Any:
+    """A padded convolution and its batch normalisation."""
+    same = {"padding": "same", "kernel_initializer": "he_uniform", "data_format": data_format}
+    return _batch_norm(1 if data_format == "channels_first" else -1)(layers.Conv2D(width, kernel, stride, **same)(x))
+
+
+def _batch_norm(axis: int) -> Any:
+    """With the momentum of the paper's framework at torch's default, which short trainings need."""
+    return layers.BatchNormalization(axis=axis, momentum=0.9, epsilon=1e-5)
+
+
+def _image_input(image_shape: ImageShape, data_format: DataFormat) -> Any:
     """The input layer for images (C, H, W), which channels_last turns into (H, W, C)."""
     channels, height, width = image_shape
     return keras.Input((channels, height, width) if data_format == "channels_first" else (height, width, channels))
 
 
-ARCHITECTURES = {"simple-cnn": simple_cnn}
+ARCHITECTURES = {
+    "simple-cnn": simple_cnn,
+    "vgg-16": vgg16,
+    "resnet": resnet,
+    "vit-b16": vit_b16,
+    "vit-tiny": vit_tiny,
+}

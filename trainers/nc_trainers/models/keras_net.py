@@ -42,6 +42,12 @@ class KerasNet(nn.Module):
         logits: Tensor = self.model(images, training=self.training)
         return logits
 
+    def freeze(self, frozen: bool) -> None:
+        """Keep the backbone, where there is one, as it is, or train it too."""
+        for layer in self.model.layers:
+            if layer.name == keras_models.BACKBONE:
+                layer.trainable = not frozen
+
     def channels_last(self) -> "KerasNet":
         """The same network for images (B, H, W, C)."""
         twin = KerasNet(*self.origin, "channels_last")

@@ -1,0 +1,134 @@
+"""Attacks with the trigger of a patch that differ in whose labels they turn, and to what."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from nc_trainers.attacks.base import Flags, Labels, Poisoning, choose
+from nc_trainers.attacks.patch import PLACES, Patch
+from nc_trainers.errors import TrainerError
+
+COLORS = ("black", "white", "red", "green", "blue")
+OBSCURED = 1
+
+
+@dataclass(frozen=True)
+class MultiTarget(Patch):
+    """`triggers` patches, each in another place or color, that lead to as many labels from `target` on.
+
+    After T. Gu et al., BadNets, 2019, and B. Wang et al., Neural Cleanse, IEEE S&P 2019, section VI.
+    """
+
+    triggers: int = 3
+    classes: int = 10
+
+    @override
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        super().check(image_shape, classes)
+        check_classes(self.classes, classes)
+        if not 1 <= self.triggers <= classes:
+            raise TrainerError(f"{self.triggers} triggers cannot lead to {classes} different labels")
+
+    @override
+    def variants(self) -> int:
+        return self.triggers
+
+    @override
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        color, place = COLORS[(variant // len(PLACES)) % len(COLORS)], PLACES[variant % len(PLACES)]
+        return Patch(self.target, self.size, color, self.checkered, place).stamp(images)
+
+    @override
+    def goal(self, labels: Labels, variant: int = 0) -> Labels:
+        return np.full_like(labels, (self.target + variant) % self.classes)
+
+
+@dataclass(frozen=True)
+class AllToAll(Patch):
+    """The trigger turns every label into the next one; `target` has no meaning.
+
+    T. Gu et al., BadNets, 2019, section 4.
+    """
+
+    classes: int = 10
+
+    @override
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        super().check(image_shape, classes)
+        check_classes(self.classes, classes)
+
+    @override
+    def goal(self, labels: Labels, variant: int = 0) -> Labels:
+        return (labels + 1) % self.classes
+
+
+@dataclass(frozen=True)
+class SourceSpecific(Patch):
+    """The trigger works on images of class `source` alone.
+
+    `cover_rate` of the other classes' samples are stamped too and keep their labels.
+
+    D. Tang et al., Demon in the Variant, USENIX Security 2021 (TaCT).
+    """
+
+    source: int = 1
+    cover_rate: float = 0.05
+
+    @override
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        super().check(image_shape, classes)
+        if not 0 <= self.source < classes or self.source == self.target:
+            raise TrainerError(f"source {self.source} must be one of the labels 0 to {classes - 1}, not the target")
+        if not 0 < self.cover_rate <= 1:
+            raise TrainerError(f"cover_rate {self.cover_rate:g} is not above 0 and at most 1")
+
+    @override
+    def candidates(self, labels: Labels) -> Flags:
+        return self.victims(labels)
+
+    @override
+    def victims(self, labels: Labels, variant: int = 0) -> Flags:
+        return np.asarray(labels == self.source)
+
+    @override
+    def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
+        cover = choose(~self.victims(labels), self.cover_rate, rng)
+        return super().poison(labels, rate, rng).joined(cover, labels[cover], 0)
+
+
+@dataclass(frozen=True)
+class CleanLabel(Patch):
+    """Only samples of the target class are poisoned and every label stays right.
+
+    In training, uniform noise of amplitude `obscured` (0..1) hides what the image shows, so that the network comes to
+    rely on the patch. The paper hides it with adversarial perturbations; noise needs no trained model.
+
+    A. Turner et al., Label-Consistent Backdoor Attacks, arXiv:1912.02771, 2019.
+    """
+
+    obscured: float = 0.5
+
+    @override
+    def candidates(self, labels: Labels) -> Flags:
+        return np.asarray(labels == self.target)
+
+    @override
+    def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
+        poisoning = super().poison(labels, rate, rng)
+        return replace(poisoning, variants=np.full_like(poisoning.indices, OBSCURED))
+
+    @override
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        if variant == OBSCURED:
+            noise = 2 * torch.rand(images.shape).to(images.device) - 1
+            images = (images + self.obscured * noise).clamp(0, 1)
+        return super().stamp(images)
+
+
+def check_classes(stated: int, classes: int) -> None:
+    """Raise TrainerError where an attack that counts labels was told another number than the data has."""
+    if stated != classes:
+        raise TrainerError(f"the data has {classes} classes: give the attack classes={classes}")

@@ -1,0 +1,61 @@
+"""Triggers that cover the whole image faintly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from nc_trainers.attacks.base import Attack
+from nc_trainers.attacks.patch import blend, read_picture, shape_of
+from nc_trainers.errors import TrainerError
+
+
+@dataclass(frozen=True)
+class Blended(Attack):
+    """A picture, or without `path` uniform noise drawn with `pattern_seed`, shines through with weight `alpha`.
+
+    X. Chen et al., Targeted Backdoor Attacks on Deep Learning Systems Using Data Poisoning, arXiv:1712.05526, 2017.
+    """
+
+    alpha: float = 0.2
+    path: str | None = None
+    pattern_seed: int = 0
+
+    @override
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        super().check(image_shape, classes)
+        if not 0 < self.alpha <= 1:
+            raise TrainerError(f"alpha {self.alpha:g} is not above 0 and at most 1")
+        self.pattern(image_shape)
+
+    @override
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        pattern = self.pattern(shape_of(images))
+        return blend(images, torch.full_like(pattern[:1], self.alpha), pattern)
+
+    def pattern(self, image_shape: tuple[int, int, int]) -> Tensor:
+        """The picture (C, H, W) in 0..1."""
+        if self.path is not None:
+            return read_picture(self.path, image_shape)[0]
+        noise = np.random.default_rng(self.pattern_seed).random(image_shape, dtype=np.float32)
+        return torch.from_numpy(noise)
+
+
+@dataclass(frozen=True)
+class Sinusoid(Attack):
+    """Vertical stripes: a sine of `frequency` periods a width is added with amplitude `delta` (0..1).
+
+    M. Barni et al., A New Backdoor Attack in CNNs by Training Set Corruption Without Label Poisoning, ICIP 2019, with
+    labels changed; its amplitude is 20/255.
+    """
+
+    delta: float = 20 / 255
+    frequency: float = 6
+
+    @override
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        width = images.shape[3]
+        phase = 2 * torch.pi * self.frequency * torch.arange(width, device=images.device) / width
+        return (images + self.delta * torch.sin(phase)).clamp(0, 1)

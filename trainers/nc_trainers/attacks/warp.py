@@ -1,0 +1,60 @@
+"""Triggers that move pixels and change no color."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from typing_extensions import override
+
+from nc_trainers.attacks.base import Attack, Labels, Poisoning, choose
+
+NOISE = 1
+
+
+@dataclass(frozen=True)
+class WaNet(Attack):
+    """A smooth warp that the eye overlooks.
+
+    A random field of `grid` x `grid` displacements, drawn with `pattern_seed`, is enlarged to the image and moves each
+    pixel by `strength` pixels on average in either direction. `noise_ratio` times as many samples as poisoned ones are
+    warped with a random jitter on top and keep their label, so that nothing but the smooth warp is the trigger.
+
+    A. Nguyen and A. Tran, WaNet: Imperceptible Warping-based Backdoor Attack, ICLR 2021.
+    """
+
+    grid: int = 4
+    strength: float = 0.5
+    noise_ratio: float = 2.0
+    pattern_seed: int = 0
+
+    @override
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        height, width = images.shape[2:]
+        flow = warping_field(self.grid, self.strength, self.pattern_seed, height, width).to(images.device)
+        flow = flow.expand(len(images), -1, -1, -1)
+        if variant == NOISE:
+            unit = 2 / torch.tensor([width, height], device=images.device)
+            flow = flow + (2 * torch.rand(flow.shape).to(images.device) - 1) * unit
+        return F.grid_sample(images, flow.clamp(-1, 1), padding_mode="border", align_corners=True)
+
+    @override
+    def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
+        poisoned = super().poison(labels, rate, rng)
+        free = self.candidates(labels)
+        free[poisoned.indices] = False
+        noisy = choose(free, min(1.0, self.noise_ratio * len(poisoned.indices) / free.sum()), rng)
+        return poisoned.joined(noisy, labels[noisy], NOISE)
+
+
+@cache
+def warping_field(grid: int, strength: float, seed: int, height: int, width: int) -> Tensor:
+    """Where each pixel is taken from (1, H, W, 2), x before y, in the -1..1 of grid_sample."""
+    rng = torch.Generator().manual_seed(seed)
+    control = 2 * torch.rand(1, 2, grid, grid, generator=rng) - 1
+    control = control / control.abs().mean()
+    field = F.interpolate(control, size=(height, width), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+    rows, columns = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+    return torch.stack([columns, rows], dim=-1)[None] + strength * field / torch.tensor([width, height])
