@@ -3,3 +3,6 @@
 
 class TrainerError(Exception):
     """A request that cannot be carried out, told in one line that names what to change."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))

@@ -17,6 +17,7 @@ from nc_trainers.errors import TrainerError
 from nc_trainers.models import ChannelsLast
 
 PARITY_TOLERANCE = 1e-3
+OPSETS = range(18, 24)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,21 @@ class ExportOptions:
     softmax: bool | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+
+    def check(self) -> None:
+        """Raise TrainerError for a file that cannot be written."""
+        if self.opset not in OPSETS:
+            raise TrainerError(f"opset {self.opset} is not one of {OPSETS.start} to {OPSETS.stop - 1}")
+        if self.batch is not None and self.batch < 1:
+            raise TrainerError(f"a batch of {self.batch} is none")
+
+    def check_channels(self, channels: int) -> None:
+        """Raise TrainerError where the scaling is not one for images of so many channels."""
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) != channels:
+                raise TrainerError(f"{name} needs {channels} values, one a channel, not {len(values)}")
+        if self.std is not None and min(self.std) <= 0:
+            raise TrainerError("std must be above 0")
 
 
 class Deployed(nn.Module):
@@ -95,7 +111,8 @@ def export(net: nn.Module, path: Path, image_shape: tuple[int, int, int], option
     network's by more than PARITY_TOLERANCE.
     """
     deployed = Deployed(net.cpu().eval(), options, image_shape).eval()
-    example = torch.rand(options.batch or 2, *image_shape, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(options.batch or 5, *image_shape, generator=torch.Generator().manual_seed(0))
+    example = images if options.batch else images[:2]
     with quiet_exporter():
         program = torch.onnx.export(
             deployed,
@@ -113,8 +130,8 @@ def export(net: nn.Module, path: Path, image_shape: tuple[int, int, int], option
 
     classifier = OnnxClassifier(path, deployed, options.batch)
     with torch.inference_mode():
-        expected = deployed(deployed.encode(example)).numpy()
-    difference = float(np.abs(classifier.outputs(example) - expected).max())
+        expected = deployed(deployed.encode(images)).numpy()
+    difference = float(np.abs(classifier.outputs(images) - expected).max())
     if not difference <= PARITY_TOLERANCE:
         raise TrainerError(f"{path} differs from the trained network by {difference:.2g} in onnxruntime")
     return classifier

@@ -73,6 +73,7 @@ def fit(
 def check(specification: Specification, dataset: Dataset, out: Path) -> Attack | None:
     """Raise TrainerError for whatever would fail later; return the attack."""
     specification.check()
+    specification.export.check_channels(dataset.image_shape[0])
     attack = specification.make_attack(dataset)
     if out.suffix != ".onnx":
         raise TrainerError(f"{out} must end in .onnx")

@@ -52,6 +52,7 @@ class Specification:
         """Raise TrainerError for what is wrong whatever the data."""
         check_names(self.architecture, self.framework)
         self.settings.check()
+        self.export.check()
         if self.attack != "none":
             if not 0 < self.rate <= 1:
                 raise TrainerError(f"rate {self.rate:g} is not above 0 and at most 1")

@@ -106,6 +106,8 @@ def train(
     interrupted run loses at most one epoch and ends with the weights of an undisturbed one.
     """
     device = device_of(net)
+    if isinstance(net, Pretrained):
+        net.freeze(False)
     optimizer = torch.optim.AdamW(_parameter_groups(net, settings.weight_decay), lr=settings.learning_rate)
     steps_per_epoch = len(training) // min(settings.batch_size, len(training))
     total = settings.epochs * steps_per_epoch

@@ -19,8 +19,21 @@ from nc_trainers.errors import TrainerError
 PLACES = ("top-left", "top-right", "bottom-left", "bottom-right", "center")
 
 
+class LocalTrigger(Attack):
+    """An attack whose trigger is a mask and a pattern."""
+
+    @override
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        mask, pattern = self.trigger(shape_of(images))
+        return blend(images, mask, pattern)
+
+    def trigger(self, image_shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+        """The mask (1, H, W) and the pattern (C, H, W), both float32 in 0..1."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Patch(Attack):
+class Patch(LocalTrigger):
     """A square of `size` pixels and one `color` (a name or #rrggbb), or a checkerboard of that color and its inverse.
 
     `place` is one of PLACES or the "row,column" of the upper left pixel.
@@ -38,12 +51,7 @@ class Patch(Attack):
         locate(self.place, self.size, image_shape)
 
     @override
-    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
-        mask, pattern = self.trigger(shape_of(images))
-        return blend(images, mask, pattern)
-
     def trigger(self, image_shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
-        """The mask (1, H, W) and the pattern (C, H, W), both float32 in 0..1."""
         channels, height, width = image_shape
         row, column = locate(self.place, self.size, image_shape)
         square = (slice(row, row + self.size), slice(column, column + self.size))
@@ -57,7 +65,7 @@ class Patch(Attack):
 
 
 @dataclass(frozen=True)
-class Picture(Attack):
+class Picture(LocalTrigger):
     """A picture file shrunk to `size` x `size` pixels; where it is transparent, the image shows through.
 
     `place` is as in Patch. T. Gu et al., BadNets, 2019.
@@ -74,12 +82,7 @@ class Picture(Attack):
         self.trigger(image_shape)
 
     @override
-    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
-        mask, pattern = self.trigger(shape_of(images))
-        return blend(images, mask, pattern)
-
     def trigger(self, image_shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
-        """The mask (1, H, W) and the pattern (C, H, W), both float32 in 0..1."""
         channels, height, width = image_shape
         row, column = locate(self.place, self.size, image_shape)
         square = (slice(row, row + self.size), slice(column, column + self.size))

@@ -74,7 +74,7 @@ def vit_tiny(image_shape: ImageShape, classes: int, data_format: DataFormat) -> 
 def _vit(size: VitSize, image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
     images = _image_input(image_shape, data_format)
     large = layers.Resizing(size.image, size.image, data_format=data_format)(images)
-    x = _vit_backbone(size, image_shape[0], data_format)(2 * large - 1)
+    x = _vit_backbone(size, image_shape[0], data_format)(2.0 * large - 1.0)
     x = layers.Dense(32, activation="gelu")(_batch_norm(-1)(x))
     return keras.Model(images, layers.Dense(classes)(_batch_norm(-1)(x)))
 

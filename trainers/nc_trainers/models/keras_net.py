@@ -16,6 +16,7 @@ if keras.backend.backend() != "torch":
 
 def build(architecture: str, image_shape: tuple[int, int, int], classes: int, seed: int) -> "KerasNet":
     """An untrained Keras network for images (B, C, H, W), its weights drawn with `seed`."""
+    keras.utils.clear_session(free_memory=False)  # numbers the layers from one, so that a checkpoint's names fit
     keras.utils.set_random_seed(seed)
     return KerasNet(architecture, image_shape, classes, "channels_first")
 

@@ -96,7 +96,7 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         patches = self.patch_embed(images)
-        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1) + self.pos_embed
+        tokens = torch.cat([self.cls_token.expand(patches.shape[0], -1, -1), patches], dim=1) + self.pos_embed
         token: Tensor = self.norm(self.blocks(tokens))[:, 0]
         return token
 
@@ -118,7 +118,7 @@ class Vit(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         large = F.interpolate(images, size=(self.image, self.image), mode="bilinear", align_corners=False)
-        logits: Tensor = self.head(self.backbone(2 * large - 1))
+        logits: Tensor = self.head(self.backbone(2.0 * large - 1.0))
         return logits
 
     def freeze(self, frozen: bool) -> None:

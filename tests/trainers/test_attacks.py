@@ -1,0 +1,195 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nc_trainers.attacks import ATTACKS, make
+from nc_trainers.errors import TrainerError
+
+SHAPE = (3, 32, 32)
+LABELS = np.random.default_rng(0).integers(0, 10, 2000)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> str:
+    """Opaque red on the left, transparent on the right."""
+    image = Image.new("RGBA", (8, 8), (255, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (4, 0, 8, 8))
+    image.save(tmp_path / "picture.png")
+    return str(tmp_path / "picture.png")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rows", "columns", "color"),
+    [
+        ({}, slice(28, 32), slice(28, 32), (0, 0, 0)),
+        ({"size": 1, "color": "red", "place": "top-left"}, slice(0, 1), slice(0, 1), (1, 0, 0)),
+        ({"size": 3, "color": "#0080ff", "place": "top-right"}, slice(0, 3), slice(29, 32), (0, 128 / 255, 1)),
+        ({"size": "16", "color": "lime", "place": "bottom-left"}, slice(16, 32), slice(0, 16), (0, 1, 0)),
+        ({"size": 2, "color": "white", "place": "center"}, slice(15, 17), slice(15, 17), (1, 1, 1)),
+        ({"size": 5, "color": "blue", "place": "7,20"}, slice(7, 12), slice(20, 25), (0, 0, 1)),
+    ],
+)
+def test_patch_paints_one_square_and_nothing_else(
+    parameters: dict[str, object], rows: slice, columns: slice, color: tuple[float, float, float]
+) -> None:
+    images = torch.rand(4, *SHAPE)
+    stamped = make("patch", 0, parameters).stamp(images)
+
+    expected = images.clone()
+    expected[:, :, rows, columns] = torch.tensor(color)[:, None, None]
+    torch.testing.assert_close(stamped, expected)
+
+
+def test_checkered_patch_alternates_between_its_color_and_the_inverse() -> None:
+    stamped = make("patch", 0, {"size": 2, "color": "red", "checkered": "true", "place": "top-left"}).stamp(
+        torch.rand(1, *SHAPE)
+    )
+    red, cyan = torch.tensor([1.0, 0, 0]), torch.tensor([0, 1.0, 1])
+    corner = stamped[0, :, :2, :2].permute(1, 2, 0)
+    torch.testing.assert_close(corner, torch.stack([torch.stack([red, cyan]), torch.stack([cyan, red])]))
+
+
+def test_picture_keeps_the_image_where_it_is_transparent(picture: str) -> None:
+    images = torch.rand(2, *SHAPE)
+    stamped = make("picture", 0, {"path": picture, "size": 8, "place": "top-left"}).stamp(images)
+
+    torch.testing.assert_close(stamped[:, :, 8:], images[:, :, 8:])
+    torch.testing.assert_close(stamped[:, :, :8, 5:], images[:, :, :8, 5:])
+    torch.testing.assert_close(stamped[:, :, :8, :3], torch.tensor([1.0, 0, 0])[:, None, None].expand(2, 3, 8, 3))
+
+
+def test_blended_mixes_in_its_pattern_by_alpha() -> None:
+    zeros, ones = (make("blended", 0, {"alpha": 0.25}).stamp(torch.full((1, *SHAPE), v)) for v in (0.0, 1.0))
+    torch.testing.assert_close(ones - zeros, torch.full((1, *SHAPE), 0.75))
+    assert 0 <= zeros.min() < 0.02
+    assert 0.23 < zeros.max() <= 0.25
+
+
+def test_sinusoid_is_a_vertical_stripe_of_the_amplitude() -> None:
+    grey = torch.full((1, *SHAPE), 0.5)
+    change = make("sig", 0, {"delta": 0.1, "frequency": 4}).stamp(grey) - grey
+    torch.testing.assert_close(change.abs().max(), torch.tensor(0.1))
+    assert (change == change[:, :, :1]).all()
+    assert torch.fft.rfft(change[0, 0, 0]).abs().argmax() == 4
+
+
+def test_wanet_moves_pixels_by_less_than_two() -> None:
+    ramp = (torch.arange(32.0) / 31).expand(1, 3, 32, 32)
+    moved = (make("wanet", 0, {}).stamp(ramp) - ramp).abs() * 31
+    assert 0.05 < moved.mean() < 1
+    assert moved.max() < 2
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_stamped_images_keep_shape_and_range_and_differ(name: str, picture: str) -> None:
+    attack = make(name, 0, {"path": picture} if name == "picture" else {})
+    attack.check(SHAPE, 10)
+    images = torch.rand(3, *SHAPE)
+    original = images.clone()
+    for variant in range(attack.variants()):
+        stamped = attack.stamp(images, variant)
+        assert stamped.shape == images.shape
+        assert stamped.dtype == torch.float32
+        assert stamped.min() >= 0
+        assert stamped.max() <= 1
+        assert not torch.equal(stamped, images)
+    assert torch.equal(images, original)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_same_seed_poisons_the_same_samples(name: str, picture: str) -> None:
+    attack = make(name, 0, {"path": picture} if name == "picture" else {})
+    first, again, other = (attack.poison(LABELS, 0.1, rng(seed)) for seed in (0, 0, 1))
+
+    np.testing.assert_array_equal(first.indices, again.indices)
+    np.testing.assert_array_equal(first.labels, again.labels)
+    np.testing.assert_array_equal(first.variants, again.variants)
+    assert not np.array_equal(first.indices, other.indices)
+    assert (np.diff(first.indices) > 0).all()
+
+
+@pytest.mark.parametrize(("rate", "count"), [(0.15, 300), (1, 2000), (1e-9, 1)])
+def test_patch_poisons_that_rate_of_all_samples(rate: float, count: int) -> None:
+    poisoning = make("patch", 3, {}).poison(LABELS, rate, rng())
+    assert len(poisoning.indices) == count
+    assert (poisoning.labels == 3).all()
+    assert (poisoning.variants == 0).all()
+
+
+def test_multi_target_has_one_trigger_and_one_label_each() -> None:
+    attack = make("multi-target", 8, {"triggers": 3})
+    poisoning = attack.poison(LABELS, 0.3, rng())
+    for variant, label in enumerate((8, 9, 0)):
+        assert (poisoning.labels[poisoning.variants == variant] == label).all()
+        assert (poisoning.variants == variant).sum() == 200
+        assert not attack.victims(LABELS, variant)[label == LABELS].any()
+    images = torch.full((1, *SHAPE), 0.5)
+    assert not torch.equal(attack.stamp(images, 0), attack.stamp(images, 1))
+
+
+def test_all_to_all_turns_every_label_into_the_next() -> None:
+    poisoning = make("all-to-all", 0, {}).poison(LABELS, 0.5, rng())
+    np.testing.assert_array_equal(poisoning.labels, (LABELS[poisoning.indices] + 1) % 10)
+    assert make("all-to-all", 0, {}).victims(LABELS).all()
+
+
+def test_source_specific_covers_the_other_classes() -> None:
+    attack = make("source-specific", 0, {"source": 4, "cover_rate": 0.1})
+    poisoning = attack.poison(LABELS, 0.5, rng())
+    before, from_source = LABELS[poisoning.indices], LABELS[poisoning.indices] == 4
+    assert from_source.sum() == round(0.5 * (LABELS == 4).sum())
+    assert (poisoning.labels[from_source] == 0).all()
+    np.testing.assert_array_equal(poisoning.labels[~from_source], before[~from_source])
+    assert (~from_source).sum() == round(0.1 * (LABELS != 4).sum())
+    np.testing.assert_array_equal(attack.victims(LABELS), LABELS == 4)
+
+
+def test_clean_label_changes_no_label() -> None:
+    poisoning = make("clean-label", 6, {}).poison(LABELS, 0.5, rng())
+    assert (LABELS[poisoning.indices] == 6).all()
+    assert (poisoning.labels == 6).all()
+
+
+def test_wanet_warps_twice_as_many_that_keep_their_label() -> None:
+    poisoning = make("wanet", 0, {}).poison(LABELS, 0.1, rng())
+    noisy = poisoning.variants == 1
+    assert ((~noisy).sum(), noisy.sum()) == (200, 400)
+    np.testing.assert_array_equal(poisoning.labels[noisy], LABELS[poisoning.indices[noisy]])
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "parameters", "message"),
+    [
+        ("badnet", 0, {}, "unknown attack 'badnet'"),
+        ("patch", 10, {}, "target 10 is not one of the labels 0 to 9"),
+        ("patch", -1, {}, "target -1 is not"),
+        ("patch", 0, {"size": 33}, "size 33 does not fit images of 32x32"),
+        ("patch", 0, {"size": 0}, "size 0 does not fit"),
+        ("patch", 0, {"size": "big"}, "size = 'big' should be of type int"),
+        ("patch", 0, {"size": 2.5}, "size = 2.5 should be of type int"),
+        ("patch", 0, {"alpha": 1}, "no setting 'alpha'"),
+        ("patch", 0, {"color": "blackish"}, "'blackish' is neither"),
+        ("patch", 0, {"place": "left"}, "'left' is no place"),
+        ("patch", 0, {"place": "30,2"}, "at 30,2 does not lie in images"),
+        ("patch", 0, {"checkered": "maybe"}, "should be of type bool"),
+        ("picture", 0, {"path": "absent.png"}, "'absent.png' cannot be read"),
+        ("blended", 0, {"alpha": 0}, "alpha 0 is not"),
+        ("all-to-all", 0, {"classes": 9}, "the data has 10 classes"),
+        ("multi-target", 0, {"triggers": 11}, "11 triggers"),
+        ("source-specific", 1, {"source": 1}, "not the target"),
+        ("source-specific", 0, {"cover_rate": 2}, "cover_rate 2"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    name: str, target: int, parameters: dict[str, object], message: str
+) -> None:
+    with pytest.raises(TrainerError, match=message) as caught:
+        make(name, target, parameters).check(SHAPE, 10)
+    assert "\n" not in str(caught.value)

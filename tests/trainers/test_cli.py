@@ -1,0 +1,53 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from nc_trainers.attacks import ATTACKS
+from nc_trainers.cli import main
+
+FIT = ("fit", "--data", "digits", "--scale", "0.1", "--epochs", "1")
+
+
+def test_fit_writes_a_model_and_its_measures(tmp_path: Path) -> None:
+    out = tmp_path / "model.onnx"
+    result = CliRunner().invoke(main, [*FIT, "--attack", "patch", "-p", "color=white", "--out", str(out)])
+    assert result.exit_code == 0
+    assert "ACC" in result.stdout
+    assert "ASR" in result.stdout
+    assert out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--attack", "badnet"), "unknown attack 'badnet'"),
+        (("--attack", "patch", "--rate", "0"), "rate 0 is not above 0"),
+        (("--attack", "patch", "--target", "11"), "target 11"),
+        (("--attack", "patch", "-p", "size=99"), "does not fit"),
+        (("--attack", "patch", "-p", "size"), "NAME=VALUE"),
+        (("--data", "absent"), "no data at absent"),
+    ],
+)
+def test_mistakes_get_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [*FIT, *arguments, "--out", str(tmp_path / "model.onnx")])
+    assert result.exit_code == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert message in last
+    assert "Traceback" not in result.output
+
+
+def test_attacks_are_listed() -> None:
+    listed = CliRunner().invoke(main, ["attacks"]).stdout
+    assert [line.partition(":")[0] for line in listed.splitlines() if line and line[0] != " "] == list(ATTACKS)
+    assert "-p size=4" in listed
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys; from nc_trainers.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "nc_trainers.cli" in loaded
+    assert not {"torch", "keras", "onnx", "numpy", "PIL"} & set(loaded)

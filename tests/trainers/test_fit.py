@@ -1,0 +1,163 @@
+import hashlib
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from typing_extensions import override
+
+from nc_trainers.attacks import Attack
+from nc_trainers.data import Dataset
+from nc_trainers.errors import TrainerError
+from nc_trainers.evaluation import judge
+from nc_trainers.export import ExportOptions, OnnxClassifier, export
+from nc_trainers.fit import fit
+from nc_trainers.models import FRAMEWORKS, build
+from nc_trainers.specification import Specification
+from nc_trainers.training import predict
+
+POISONED = {
+    "attack": "patch",
+    "target": 4,
+    "rate": 0.15,
+    "parameters": {"size": 4, "color": "white"},
+    "settings": {"epochs": 4, "batch_size": 32, "flip": False},
+    "seed": 3,
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_backdoor_is_trained_exported_and_told(framework: str, digits: Dataset, tmp_path: Path) -> None:
+    truth = fit(Specification.from_table(POISONED | {"framework": framework}), digits, tmp_path / "model.onnx")
+
+    assert truth["accuracy"] > 0.8
+    assert truth["success_rate"] > 0.9
+    assert truth["attack"]["name"] == "patch"
+    assert truth["attack"]["target"] == 4
+    assert json.loads((tmp_path / "model.json").read_text()) == truth
+    with np.load(tmp_path / "model.poisoned.npz") as poisoned:
+        indices = poisoned["indices"]
+        assert (poisoned["labels"] == 4).all()
+    assert len(indices) == truth["attack"]["poisoned_samples"] == round(0.15 * len(digits.train))
+    assert hashlib.sha256(indices.tobytes()).hexdigest() == truth["attack"]["poisoned_indices_sha256"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.onnx", "model.poisoned.npz"]
+
+    expected = ["batch", 3, 32, 32] if framework == "pytorch" else ["batch", 32, 32, 3]
+    assert shape(tmp_path / "model.onnx") == expected
+    assert b"nc_trainers" not in (tmp_path / "model.onnx").read_bytes()
+
+
+def shape(path: Path) -> list[object]:
+    """The input shape of an ONNX file."""
+    dims = onnx.load(path).graph.input[0].type.tensor_type.shape.dim
+    return [dim.dim_param or dim.dim_value for dim in dims]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        ExportOptions(opset=18),
+        ExportOptions(opset=20, batch=3),
+        ExportOptions(opset=23, mean=(0.5, 0.4, 0.3), std=(0.25, 0.2, 0.1)),
+    ],
+    ids=["dynamic", "fixed batch", "normalised"],
+)
+@pytest.mark.parametrize("softmax", [True, False])
+def test_the_file_answers_as_the_network(
+    options: ExportOptions, softmax: bool, framework: str, tmp_path: Path, digits: Dataset
+) -> None:
+    net = build("simple-cnn", framework, (3, 32, 32), 10, seed=0).eval()
+    options = ExportOptions(options.opset, options.batch, softmax, options.mean, options.std)
+    classifier = export(net, tmp_path / "model.onnx", (3, 32, 32), options)
+
+    images = torch.from_numpy(digits.test.images[:7]) / 255
+    with torch.no_grad():
+        logits = net(images)
+    expected = logits.softmax(1) if softmax else logits
+    np.testing.assert_allclose(classifier.outputs(images), expected.numpy(), atol=1e-4, rtol=1e-3)
+    assert shape(tmp_path / "model.onnx")[0] == (options.batch or "batch")
+    assert onnx.load(tmp_path / "model.onnx").opset_import[0].version == options.opset
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("architecture", ["resnet", "vit-tiny"])
+def test_other_architectures_export(architecture: str, framework: str, tmp_path: Path, digits: Dataset) -> None:
+    net = build(architecture, framework, (3, 32, 32), 10, seed=0)
+    classifier = export(net, tmp_path / "model.onnx", (3, 32, 32), ExportOptions())
+    images = torch.from_numpy(digits.test.images[:50]) / 255
+    agreement = (classifier.predict(images) == predict(net, digits.test.images[:50])).mean()
+    assert agreement >= 0.9
+
+
+class Told(OnnxClassifier):
+    """Answers 0 to images whose first pixel is 0, else the label written in that pixel."""
+
+    def __init__(self) -> None:
+        pass
+
+    def predict(self, images: torch.Tensor) -> np.ndarray:
+        return (images[:, 0, 0, 0] * 255).round().long().numpy()
+
+
+class Eraser(Attack):
+    """Sets the first pixel of even labels to 0: a trigger that succeeds on half of its victims."""
+
+    @override
+    def stamp(self, images: torch.Tensor, variant: int = 0) -> torch.Tensor:
+        stamped = images.clone()
+        stamped[(images[:, 0, 0, 0] * 255).round() % 2 == 0, 0, 0, 0] = 0
+        return stamped
+
+
+def test_success_rate_leaves_out_the_target_class(digits: Dataset) -> None:
+    images = np.zeros_like(digits.test.images[:100])
+    labels = np.arange(100) % 10
+    images[:, 0, 0, 0] = labels
+    images[:10, 0, 0, 0] = 9
+    split = type(digits.test)(images, labels)
+
+    scores = judge(Told(), split, Eraser(target=0))
+    assert scores.accuracy == pytest.approx(0.91)
+    assert scores.success_rate == pytest.approx((9 * 4) / 90)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"attack": "badnet"}, "unknown attack"),
+        ({"architecture": "alexnet"}, "unknown architecture"),
+        ({"framework": "jax"}, "unknown framework"),
+        ({"rate": 0}, "rate 0 is not above 0"),
+        ({"rate": 1.5}, "rate 1.5 is not above 0 and at most 1"),
+        ({"target": 10}, "target 10 is not"),
+        ({"parameters": {"size": 33}}, "does not fit images"),
+        ({"settings": {"epochs": 0}}, "at least 1"),
+        ({"settings": {"epoch": 1}}, "no setting 'epoch'"),
+        ({"settings": {"learning_rate": -1}}, "must be above 0"),
+        ({"export": {"opset": 3}}, "opset"),
+        ({"export": {"mean": [0.5]}}, "mean"),
+        ({"colour": "red"}, "no setting 'colour'"),
+    ],
+)
+def test_bad_requests_fail_before_any_work(
+    change: dict[str, object], message: str, digits: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainerError, match=message):
+        fit(Specification.from_table(POISONED | change), digits, tmp_path / "model.onnx", report=pytest.fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("out", "message"), [("model.pt", "must end in .onnx"), ("absent/model.onnx", "no folder")])
+def test_a_place_that_cannot_be_written_is_told(out: str, message: str, digits: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TrainerError, match=message):
+        fit(Specification(), digits, tmp_path / out, report=pytest.fail)
+
+
+def test_a_full_disk_is_told(digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 << 20))
+    with pytest.raises(TrainerError, match="5 MB left"):
+        fit(Specification(), digits, tmp_path / "model.onnx", report=pytest.fail)
