@@ -2,7 +2,9 @@
 
 import os
 import sys
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -57,5 +59,11 @@ def choose_backend(array: Any, requested: str | None = None) -> Backend:
 def _default(array: Any) -> Backend:
     device = device_of(array)
     if device == "cpu":
-        return "numpy"
+        return "numba"
     return "cupy" if device.startswith("cuda") and find_spec("cupy") else "torch"
+
+
+def load(backend: Backend) -> ModuleType:
+    """The module with the backend's kernels, imported when first needed."""
+    names = {"numpy": "reference", "numba": "numba_backend", "torch": "torch_backend", "cupy": "cuda"}
+    return import_module(f"nc_kernels.{names[backend]}")

@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nc_kernels import reference
-from nc_kernels.backends import is_tensor
+from nc_kernels.backends import choose_backend, is_tensor, load
 from nc_kernels.errors import KernelError
 
 Side = Literal["low", "high", "both"]
@@ -35,17 +34,23 @@ def mad(values: Any, *, backend: str | None = None) -> tuple[Any, Any]:
     >>> float(median), float(deviation)
     (3.0, 1.5)
     """
-    data = np.asarray(values.detach() if is_tensor(values) else values)
-    if data.ndim not in (1, 2) or data.shape[-1] == 0:
-        raise KernelError(f"mad needs values of shape (rows, N) or (N,) with N >= 1, got {data.shape}")
-    if data.dtype not in (np.float32, np.float64):
-        raise KernelError(f"mad works on float32 or float64, got {data.dtype}")
-    median, deviation = (np.reshape(a, data.shape[:-1]) for a in reference.mad(np.atleast_2d(data)))
+    if values.ndim not in (1, 2) or values.shape[-1] == 0:
+        raise KernelError(f"mad needs values of shape (rows, N) or (N,) with N >= 1, got {tuple(values.shape)}")
+    if str(values.dtype).removeprefix("torch.") not in ("float32", "float64"):
+        raise KernelError(f"mad works on float32 or float64, got {values.dtype}")
+    chosen = choose_backend(values, backend)
     if is_tensor(values):
-        import torch
+        from nc_kernels.autograd import native
 
-        return torch.as_tensor(median, device=values.device), torch.as_tensor(deviation, device=values.device)
-    return median, deviation
+        rows = values.detach().reshape(-1, values.shape[-1])
+        results = rows.new_empty(len(rows)), rows.new_empty(len(rows))
+        load(chosen).mad(*(native(array, chosen) for array in (rows, *results)))
+    else:
+        rows = values.reshape(-1, values.shape[-1])
+        results = np.empty(len(rows), values.dtype), np.empty(len(rows), values.dtype)
+        load(chosen).mad(rows, *results)
+    shape = tuple(values.shape[:-1])
+    return results[0].reshape(shape), results[1].reshape(shape)
 
 
 def anomaly_index(
@@ -65,6 +70,7 @@ def anomaly_index(
     Returns:
         The indices, >= 0, in the shape and dtype of values.
     """
+    values = values.detach() if is_tensor(values) else values
     median, deviation = mad(values, backend=backend)
     distance = values - median[..., None]
     if side == "low":

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nc_kernels import reference
-from nc_kernels.backends import choose_backend, device_of, is_tensor
+from nc_kernels import memory
+from nc_kernels.backends import choose_backend, device_of, is_tensor, load
 from nc_kernels.errors import KernelError
 
 PerChannel = float | Sequence[float] | None
@@ -56,8 +56,11 @@ def apply_trigger(
 
         return apply(images, masks, patterns, *factors, channels_last, dtype, chosen)
     shape = (len(masks), *images.shape)
-    out = _empty(shape, np.dtype(dtype or images.dtype), channels_last)
-    reference.blend(images, masks, patterns, *(f.astype(images.dtype) for f in factors), out)
+    result_dtype = np.dtype(dtype or images.dtype)
+    if result_dtype not in (np.float16, np.float32, np.float64):
+        raise KernelError(f"a NumPy result can be float16, float32 or float64, not {result_dtype}")
+    out = memory.empty(shape, result_dtype, channels_last)
+    load(chosen).blend(images, masks, patterns, *(f.astype(images.dtype) for f in factors), out)
     return out
 
 
@@ -96,12 +99,3 @@ def _per_channel(value: PerChannel, default: float, channels: int, name: str) ->
     if vector.shape not in ((), (1,), (channels,)):
         raise KernelError(f"{name} must be one number or {channels}, one a channel; got shape {vector.shape}")
     return np.broadcast_to(vector, (channels,)).copy()
-
-
-def _empty(shape: tuple[int, ...], dtype: Any, channels_last: bool) -> np.ndarray[Any, Any]:
-    if dtype not in (np.float16, np.float32, np.float64):
-        raise KernelError(f"a NumPy result can be float16, float32 or float64, not {dtype}")
-    if not channels_last:
-        return np.empty(shape, dtype)
-    labels, count, channels, height, width = shape
-    return np.empty((labels, count, height, width, channels), dtype).transpose(0, 1, 4, 2, 3)
