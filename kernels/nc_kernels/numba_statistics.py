@@ -14,7 +14,7 @@ from nc_kernels.jit import jit, split
 from nc_kernels.memory import Array, contiguous
 
 SHORT = 32
-LANES = 64
+LANES = 128
 
 
 def mad(values: Array, median: Array, deviation: Array) -> None:
@@ -89,7 +89,8 @@ def _mad_long(values: Any, largest: Any, median: Any, deviation: Any, first: int
     floats = np.empty(values.shape[1], values.dtype)
     keys = np.empty(values.shape[1], largest.dtype)
     for index in range(first, last):
-        floats[:] = values[index]
+        for column in range(floats.size):
+            floats[column] = values[index, column]
         median[index] = _median(floats, keys, largest)
         for column in range(floats.size):
             floats[column] = abs(floats[column] - median[index])
@@ -98,7 +99,9 @@ def _mad_long(values: Any, largest: Any, median: Any, deviation: Any, first: int
 
 @jit
 def _median(floats: Any, keys: Any, largest: Any) -> Any:
-    keys[:] = floats.view(largest.dtype)
+    bits = floats.view(largest.dtype)
+    for i in range(keys.size):
+        keys[i] = bits[i]
     _flip(keys, largest)
     low, high = _range(keys)
     rank = (keys.size - 1) // 2
@@ -114,14 +117,26 @@ def _median(floats: Any, keys: Any, largest: Any) -> Any:
 
 @jit
 def _select(keys: Any, rank: int, low: Any, high: Any, largest: Any) -> Any:
-    """The value of keys (n,) that would be keys[rank] if they were sorted from low to high."""
+    """The value of keys (n,), all within low ... high, that would be keys[rank] if they were sorted.
+
+    Two guesses of three interpolate, by turns a little above and below the rank so that both ends close in; every third
+    halves the interval, which bounds the work for any data.
+    """
+    below, up_to = 0, keys.size  # how many of keys are < low and <= high
+    turn = 0
     while low < high:
         middle = (low & high) + ((low ^ high) >> 1)  # the mean rounded down, without overflow
+        if turn % 3 < 2:
+            within = up_to - below
+            aim = rank - below + 0.5 + (turn % 3 - 0.5) * np.sqrt(within)
+            share = min(max(aim / within, 0.0), 1.0)
+            middle = min(max(low, low + np.int64(share * (np.float64(high) - np.float64(low)))), high - 1)
+        turn += 1
         count, at_most, above = _around(keys, middle, largest)
         if rank < count:
-            high = at_most
+            high, up_to = at_most, count
         else:
-            low = above
+            low, below = above, count
     return low
 
 
