@@ -1,6 +1,5 @@
 """The command line of the trainers: the only module that prints and exits."""
 
-import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,9 +99,57 @@ def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int) -> Non
     from nc_trainers import zoo as zoos
 
     models = zoos.read(spec)
-    report = functools.partial(_report_model, len(models))
-    truths = zoos.build(models, data, scale, out, jobs, report=report)
+    truths = zoos.build(models, data, scale, out, jobs, report=_report_model)
     click.echo(f"{len(truths)} models, listed in {out / zoos.INDEX}")
+
+
+@main.command()
+@click.argument("name")
+@click.option("--arch", "architectures", multiple=True, default=("simple-cnn",), show_default=True, help="Repeatable.")
+@click.option("--framework", default="pytorch", show_default=True)
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the patch attack.")
+@data_options
+@click.option("--epochs", type=int, default=6, show_default=True)
+@click.option("--batch-size", type=int, default=128, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the first model.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for models and results.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models trained at a time.")
+def experiment(
+    name: str,
+    architectures: tuple[str, ...],
+    framework: str,
+    params: tuple[str, ...],
+    data: str | None,
+    scale: float,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    out: Path,
+    jobs: int,
+) -> None:
+    """Reproduce a table or a figure of the paper: CSV, figure and summary.
+
+    NAME is trigger-size, trigger-color, injection-rate, target-label, attacks, detection or detection-by-target.
+    """
+    from nc_trainers import experiments
+    from nc_trainers.specification import Specification
+
+    if name not in experiments.SWEEPS | experiments.DETECTIONS:
+        known = ", ".join(experiments.SWEEPS | experiments.DETECTIONS)
+        raise TrainerError(f"unknown experiment {name!r}; there are {known}")
+    if name in experiments.DETECTIONS and len(architectures) > 1:
+        raise TrainerError(f"{name} is for one architecture")
+    parameters = dict(_name_and_value(param) for param in params)
+    table = {"architecture": architectures[0], "framework": framework, "attack": "patch", "seed": seed}
+    base = Specification.from_table(
+        table | {"parameters": parameters, "settings": {"epochs": epochs, "batch_size": batch_size}}
+    )
+    run = experiments.Run(name, base, data, scale, out, jobs, _report_model)
+    if name in experiments.SWEEPS:
+        experiments.sweep(run, architectures)
+    else:
+        experiments.detect(run)
+    click.echo(run.path("md").read_text())
 
 
 @main.command()
@@ -142,8 +189,8 @@ def progress_bar() -> Iterator[Callable[["Progress"], None]]:
         yield report
 
 
-def _report_model(count: int, name: str, truth: dict[str, Any]) -> None:
-    click.echo(f"{name} (of {count})  {summary(truth)}")
+def _report_model(name: str, truth: dict[str, Any]) -> None:
+    click.echo(f"{name}  {summary(truth)}")
 
 
 def _name_and_value(param: str) -> tuple[str, str]:
