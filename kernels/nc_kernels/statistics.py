@@ -72,7 +72,8 @@ def anomaly_index(
     """
     values = values.detach() if is_tensor(values) else values
     median, deviation = mad(values, backend=backend)
-    distance = values - median[..., None]
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN
+        distance = values - median[..., None]
     if side == "low":
         distance = (-distance).clip(min=0)
     elif side == "high":

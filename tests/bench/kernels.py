@@ -1,0 +1,170 @@
+"""Times the kernels against PyTorch, SciPy and plain copies: python tests/bench/kernels.py > table.md
+
+Every candidate of a table runs once a round, and the least time of all rounds counts, so that a busy machine disturbs
+all alike. The first calls, with their compilation, are not counted.
+"""
+
+import argparse
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import median_abs_deviation
+
+import nc_kernels
+from nc_kernels import numba_backend
+
+SHAPES = (10, 32, 3, 224, 224), (10, 64, 3, 32, 32)
+ROWS = (100_000, 10), (10_000, 1000)
+FIRST_CALL = """
+import time; start = time.perf_counter()
+import numpy as np, nc_kernels
+a = np.ones((2, 3, 8, 8), np.float32)
+nc_kernels.apply_trigger(a, a[:, :1], a); nc_kernels.mad(a.reshape(2, -1))
+print(time.perf_counter() - start)
+"""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    name: str
+    run: Callable[[], object]
+    gigabytes: float = 0.0
+
+
+def least_times(candidates: list[Candidate], rounds: int) -> list[float]:
+    times: list[list[float]] = [[] for _ in candidates]
+    for candidate in candidates:
+        candidate.run()
+        candidate.run()
+    for _ in range(rounds):
+        for taken, candidate in zip(times, candidates, strict=True):
+            start = time.perf_counter()
+            candidate.run()
+            taken.append(time.perf_counter() - start)
+    return [min(taken) for taken in times]
+
+
+def print_table(title: str, candidates: list[Candidate], rounds: int) -> None:
+    """Times, and each time relative to that of the candidates `eager`, `compiled` and the last one."""
+    times = least_times(candidates, rounds)
+    by_name = dict(zip((c.name for c in candidates), times, strict=True))
+    against = [name for name in by_name if name.startswith(("torch", "scipy", "copy", "read"))]
+    print(f"\n### {title}\n")
+    print("|".join(["", "candidate", "ms", "GB/s", *(f"x of {name}" for name in against), ""]))
+    print("|".join(["", "---", *["---:"] * (2 + len(against)), ""]))
+    for candidate, seconds in zip(candidates, times, strict=True):
+        speed = f"{candidate.gigabytes / seconds:.1f}" if candidate.gigabytes else ""
+        ratios = [f"{seconds / by_name[name]:.3f}" for name in against]
+        print("|".join(["", candidate.name, f"{1000 * seconds:.3f}", speed, *ratios, ""]))
+
+
+def blend(images: torch.Tensor, masks: torch.Tensor, patterns: torch.Tensor) -> torch.Tensor:
+    m = masks[:, None]
+    return (1 - m) * images[None] + m * patterns[:, None]
+
+
+def bench_trigger(shape: tuple[int, ...], rounds: int) -> None:
+    labels, count, channels, height, width = shape
+    images, masks = torch.rand(count, channels, height, width), torch.rand(labels, 1, height, width)
+    patterns, grad = torch.rand(labels, channels, height, width), torch.rand(shape)
+    compiled = torch.compile(blend)
+    target, out = torch.rand(shape), torch.rand(shape)
+    vectors = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    arrays = [t.numpy() for t in (images, masks, patterns)]
+    bytes_ = grad.nbytes / 1e9
+    title = " x ".join(map(str, shape))
+
+    def apply(**options: object) -> Callable[[], object]:
+        return lambda: nc_kernels.apply_trigger(images, masks, patterns, **options)
+
+    print_table(
+        f"Forward, {title}, float32",
+        [
+            Candidate("kernel", lambda: numba_backend.blend(*arrays, *vectors, out.numpy()), bytes_),
+            Candidate("copy into given memory", lambda: target.copy_(out), 2 * bytes_),
+            Candidate("apply_trigger, new memory", apply(), bytes_),
+            Candidate("the same, channels last", apply(channels_last=True), bytes_),
+            Candidate("the same, bfloat16", apply(dtype=torch.bfloat16), bytes_ / 2),
+            Candidate("the same, bfloat16, channels last", apply(dtype=torch.bfloat16, channels_last=True), bytes_ / 2),
+            Candidate("torch eager", lambda: blend(images, masks, patterns), bytes_),
+            Candidate("torch compiled", lambda: compiled(images, masks, patterns), bytes_),
+            Candidate("copy into new memory", lambda: out.clone(), 2 * bytes_),
+        ],
+        rounds,
+    )
+
+    results = np.empty_like(arrays[1]), np.empty_like(arrays[2])
+    grads = {
+        "kernel": grad,
+        "the same, channels last": grad.flatten(0, 1).contiguous(memory_format=torch.channels_last).view(shape),
+        "the same, bfloat16": grad.bfloat16(),
+    }
+    m, p = masks.clone().requires_grad_(), patterns.clone().requires_grad_()
+
+    def kernel(g: torch.Tensor) -> Callable[[], object]:
+        bits = g.view(torch.uint16).numpy() if g.dtype == torch.bfloat16 else g.numpy()
+        return lambda: numba_backend.blend_backward(bits, *arrays, vectors[0], *results)
+
+    def backward(output: torch.Tensor) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(output, (m, p), grad, retain_graph=True)
+
+    print_table(
+        f"Backward, {title}, float32",
+        [
+            *(Candidate(name, kernel(g), g.nbytes / 1e9) for name, g in grads.items()),
+            Candidate("apply_trigger", backward(nc_kernels.apply_trigger(images, m, p)), bytes_),
+            Candidate("torch eager", backward(blend(images, m, p)), bytes_),
+            Candidate("torch compiled", backward(compiled(images, m, p)), bytes_),
+            Candidate("read once (torch.sum)", grad.sum, bytes_),
+        ],
+        rounds,
+    )
+
+
+def bench_mad(shape: tuple[int, int], dtype: type, rounds: int) -> None:
+    values = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    print_table(
+        f"mad, {shape[0]} x {shape[1]}, {np.dtype(dtype)}",
+        [
+            Candidate("mad", lambda: nc_kernels.mad(values), values.nbytes / 1e9),
+            Candidate("scipy median_abs_deviation", lambda: median_abs_deviation(values, axis=1), values.nbytes / 1e9),
+        ],
+        rounds,
+    )
+
+
+def processor() -> str:
+    information = Path("/proc/cpuinfo")
+    names = [line for line in information.read_text().splitlines() if line.startswith("model name")]
+    return names[0].split(":")[1].strip() if names else platform.processor()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=40)
+    rounds = parser.parse_args().rounds
+    print(f"{processor()}, {torch.get_num_threads()} threads; Python {platform.python_version()}, ", end="")
+    print(f"NumPy {np.__version__}, PyTorch {torch.__version__}; least of {rounds} rounds.")
+    for shape in SHAPES:
+        bench_trigger(shape, rounds)
+    for rows in ROWS:
+        for dtype in (np.float32, np.float64):
+            bench_mad(rows, dtype, rounds)
+    starts = [
+        float(subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, check=True).stdout)
+        for _ in range(5)
+    ]
+    print(
+        f"\nImport and first calls in a new process, compiled before: {min(starts):.2f} s, worst {max(starts):.2f} s."
+    )
+
+
+if __name__ == "__main__":
+    main()
