@@ -10,8 +10,6 @@ from torch import Tensor
 from nc_scan.graph.nodes import Source, Step
 from nc_scan.graph.registry import ONNX, Operator, find
 
-_GELU = find(ONNX, "Gelu", 20)
-
 
 class Steps:
     """The steps of a graph in order, with who writes and how many read each value."""
@@ -139,8 +137,9 @@ def _erf_argument(graph: Steps, name: str | None) -> tuple[str | None, list[Step
 
 
 def _replace_by_gelu(graph: Steps, step: Step, x: str, *absorbed: Step) -> None:
-    if _GELU is not None:
-        graph.fuse(step, _GELU, *absorbed, arguments=[None], sources=[Source(0, x, None)], attributes={})
+    gelu = find(ONNX, "Gelu", 20)
+    if gelu is not None:
+        graph.fuse(step, gelu, *absorbed, arguments=[None], sources=[Source(0, x, None)], attributes={})
 
 
 def _is(constant: Tensor | None, value: float) -> bool:

@@ -14,6 +14,9 @@ from nc_scan.graph.order import ancestors
 from nc_scan.graph.runtime import Array, Runtime
 
 RELATIVE_TOLERANCE = 1e-3
+# Quantised models round at every layer. Values next to a half fall to either side even between onnxruntime's own optimisation
+# levels, and one step is 1/255 of a layer's range.
+QUANTIZED_RELATIVE_TOLERANCE = 5e-2
 ABSOLUTE_TOLERANCE = 1e-5
 
 
@@ -53,23 +56,25 @@ def compare(
     *,
     module: nn.Module | None = None,
     outputs: Sequence[str] | None = None,
-    relative_tolerance: float = RELATIVE_TOLERANCE,
+    relative_tolerance: float | None = None,
     explain: bool = True,
 ) -> ParityReport:
     """Compares `module`, or a fresh import of `model`, with onnxruntime on the graph's inputs in order.
 
-    `outputs` are the values to compare, of which the first gives the labels along its last axis. The tolerance is relative to the
-    largest absolute value of onnxruntime's output. Where they differ and `explain` is set, the report names the first node that
+    `outputs` are the values to compare, of which the first gives the labels along its last axis. The tolerance is
+    relative to the largest absolute value of onnxruntime's output, by default RELATIVE_TOLERANCE or, for a quantised
+    model, QUANTIZED_RELATIVE_TOLERANCE. Where they differ and `explain` is set, the report names the first node that
     diverges. Raises UnsupportedModelError where one of the two cannot run the model.
     """
+    relative = _relative(model, relative_tolerance)
     theirs = Runtime(model, outputs=outputs)(*inputs)[0]
     module = to_torch(model, outputs=outputs, differentiable=False) if module is None else module
     ours = _first(evaluate(module, inputs))
-    tolerance = _tolerance(theirs, relative_tolerance)
+    tolerance = _tolerance(theirs, relative)
     report = ParityReport(difference(ours, theirs), tolerance, label_agreement(ours, theirs, tolerance))
     if report.ok or not explain:
         return report
-    divergence = first_divergence(model, inputs, outputs=outputs, relative_tolerance=relative_tolerance)
+    divergence = first_divergence(model, inputs, outputs=outputs, relative_tolerance=relative)
     return ParityReport(report.max_abs_difference, tolerance, report.label_agreement, divergence)
 
 
@@ -78,12 +83,13 @@ def first_divergence(
     inputs: Sequence[Array],
     *,
     outputs: Sequence[str] | None = None,
-    relative_tolerance: float = RELATIVE_TOLERANCE,
+    relative_tolerance: float | None = None,
 ) -> Divergence | None:
     """The first node whose value differs between an unfused import and onnxruntime without its optimisations.
 
     None where every value agrees. All values of the graph are held at once: give a few samples.
     """
+    relative = _relative(model, relative_tolerance)
     model = inline_functions(model)
     wanted = [value.name for value in model.graph.output] if outputs is None else list(outputs)
     nodes = [model.graph.node[index] for index in ancestors(model.graph, wanted)]
@@ -95,7 +101,7 @@ def first_divergence(
         for name in filter(None, node.output):
             if not isinstance(theirs[name], np.ndarray) or not isinstance(computed[name], Tensor):
                 continue
-            tolerance = _tolerance(theirs[name], relative_tolerance)
+            tolerance = _tolerance(theirs[name], relative)
             distance = difference(computed[name], theirs[name])
             if not distance <= tolerance:
                 return Divergence(node.name, node.op_type, name, distance, tolerance)
@@ -133,12 +139,21 @@ def label_agreement(ours: Tensor, theirs: Array, tolerance: float) -> float:
     return float((np.take_along_axis(a, label, -1)[..., 0] >= a.max(-1) - 2 * tolerance).mean())
 
 
+def _relative(model: ModelProto, given: float | None) -> float:
+    """The tolerance to use where none is `given`."""
+    if given is not None:
+        return given
+    quantized = any("Quantize" in node.op_type or "QLinear" in node.op_type for node in model.graph.node)
+    return QUANTIZED_RELATIVE_TOLERANCE if quantized else RELATIVE_TOLERANCE
+
+
 def _tolerance(theirs: Array, relative: float) -> float:
-    """Absolute tolerance for a value: relative to its scale, and one step for the integers of a quantised model."""
-    if theirs.dtype.kind in "iu":
-        return 1.0
-    finite = np.abs(theirs[np.isfinite(theirs)]) if theirs.dtype.kind == "f" else np.zeros(0)
-    return ABSOLUTE_TOLERANCE + relative * float(finite.max(initial=0.0))
+    """Absolute tolerance for a value: relative to its scale, and at least one step for integers."""
+    if theirs.dtype.kind == "b":
+        return 0.0
+    values = np.abs(theirs[np.isfinite(theirs)].astype(np.float64))
+    step = 1.0 if theirs.dtype.kind in "iu" else ABSOLUTE_TOLERANCE
+    return step + relative * float(values.max(initial=0.0))
 
 
 def _as_float64(value: Tensor) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Quantisation with straight-through gradients.
 
-Between QuantizeLinear and DequantizeLinear values are integers held as floating point: rounding passes the gradient
-on as if it were not there, and saturation stops it, so that the gradient is that of the float model where
-that saturates too. A zero point has the exact integer type of its quantised values, from which their range follows.
+Between QuantizeLinear and DequantizeLinear values are integers held as floating point. Rounding and saturation pass the
+gradient on as if they were not there, so that it points the way the float model's does. Only where the zero point is
+the least value of its type does a value below it stop the gradient: there the quantiser has left a Relu out, because
+saturation does its work. A zero point has the exact integer type of its quantised values, from which their range follows.
 """
 
 import torch
@@ -24,14 +25,13 @@ def round_to(x: Tensor, zero_point: Tensor | None, dtype: torch.dtype | None = N
     dtype = dtype or (torch.uint8 if zero_point is None else zero_point.dtype)
     if dtype.is_floating_point and dtype.itemsize == 1:
         largest = torch.finfo(dtype).max
-        inside = x.clamp(-largest, largest)
-        return inside + (inside.to(dtype).to(x.dtype) - inside).detach()
+        return x + (x.clamp(-largest, largest).to(dtype).to(x.dtype) - x).detach()
     if dtype not in _RANGES:
         raise ValueError(f"quantisation to {dtype} is not supported")
-    offset = 0 if zero_point is None else zero_point.to(x.dtype)
-    # Rounding comes before the offset, as in the specification: it decides where halves go.
-    rounded = x + (torch.round(x) - x).detach() + offset
-    return rounded.clamp(*_RANGES[dtype])
+    low, high = _RANGES[dtype]
+    offset = x.new_zeros(()) if zero_point is None else zero_point.to(x.dtype)
+    through = torch.where(offset == low, x.relu(), x)
+    return through + ((torch.round(x) + offset).clamp(low, high) - through).detach()
 
 
 def along(parameter: Tensor, x: Tensor, axis: int, block_size: int = 0) -> Tensor:
