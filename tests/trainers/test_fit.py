@@ -17,7 +17,6 @@ from nc_trainers.export import ExportOptions, OnnxClassifier, export
 from nc_trainers.fit import fit
 from nc_trainers.models import FRAMEWORKS, build
 from nc_trainers.specification import Specification
-from nc_trainers.training import predict
 
 POISONED = {
     "attack": "patch",
@@ -83,13 +82,18 @@ def test_the_file_answers_as_the_network(
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("architecture", ["resnet", "vit-tiny"])
+@pytest.mark.parametrize(
+    "architecture",
+    ["resnet", "vit-tiny", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vgg-16", "vit-b16"))],
+)
 def test_other_architectures_export(architecture: str, framework: str, tmp_path: Path, digits: Dataset) -> None:
     net = build(architecture, framework, (3, 32, 32), 10, seed=0)
     classifier = export(net, tmp_path / "model.onnx", (3, 32, 32), ExportOptions())
-    images = torch.from_numpy(digits.test.images[:50]) / 255
-    agreement = (classifier.predict(images) == predict(net, digits.test.images[:50])).mean()
-    assert agreement >= 0.9
+    images = torch.from_numpy(digits.test.images[:8]) / 255
+    with torch.no_grad():
+        logits = net(images)
+    expected = logits.softmax(1) if framework == "keras" else logits
+    np.testing.assert_allclose(classifier.outputs(images), expected.numpy(), atol=1e-3, rtol=1e-3)
 
 
 class Told(OnnxClassifier):

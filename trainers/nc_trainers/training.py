@@ -23,9 +23,9 @@ from nc_trainers.models import Pretrained
 class Settings:
     """How to train: AdamW, its rate rising linearly to `learning_rate` and falling to zero.
 
-    The backbone of a network that has one stays as it is for the first `frozen_epochs`.
-    `flip` mirrors half of the images, `shift` moves each by up to that many pixels. Where `target_accuracy` (0..1) is
-    given, training stops after the first epoch whose accuracy on the test split reaches it.
+    The backbone of a network that has one stays as it is for the first `frozen_epochs`. `flip` mirrors half of the
+    images, `shift` moves each by up to that many pixels. Where `target_accuracy` (0..1) is given, training stops after
+    the first epoch whose accuracy on the test split reaches it.
     """
 
     epochs: int = 8

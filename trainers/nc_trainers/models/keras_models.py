@@ -11,6 +11,8 @@ from nc_trainers.models.vit import VitSize
 
 DataFormat = Literal["channels_first", "channels_last"]
 
+BACKBONE = "backbone"  # the name of the layer that freezing concerns
+
 RELU: dict[str, Any] = {"activation": "relu", "kernel_initializer": "he_uniform"}
 
 
@@ -94,9 +96,6 @@ def _vit_backbone(size: VitSize, channels: int, data_format: DataFormat) -> kera
     return keras.Model(images, layers.LayerNormalization(epsilon=1e-6)(x)[:, 0], name=BACKBONE)
 
 
-BACKBONE = "backbone"
-
-
 class Tokens(layers.Layer):  # type: ignore[misc]
     """Puts the class token before the patches (B, T, width) and adds the position of each."""
 
@@ -118,7 +117,7 @@ def _convolution(x: Any, width: int, kernel: int, stride: int, data_format: Data
 
 
 def _batch_norm(axis: int) -> Any:
-    """With the momentum of the paper's framework at torch's default, which short trainings need."""
+    """With torch's momentum in place of Keras' 0.99, whose running statistics lag behind short trainings."""
     return layers.BatchNormalization(axis=axis, momentum=0.9, epsilon=1e-5)
 
 
