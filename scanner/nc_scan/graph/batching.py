@@ -24,7 +24,7 @@ class PerSample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x (n, ...) to outputs (n, ...)."""
         if self.strategy == "loop":
-            return torch.cat([self.module(sample) for sample in x.split(1)])
+            return torch.cat([self.module(sample.unsqueeze(0)) for sample in x])
         result: Tensor = torch.func.vmap(self._one, randomness="different")(x)
         return result
 
@@ -36,12 +36,12 @@ class PerSample(nn.Module):
 def batched(module: nn.Module, samples: Tensor) -> nn.Module:
     """A module that gives for a batch what `module` gives for each sample alone.
 
-    Found out by running it on `samples` (n, ...), of which there should be at least two that differ: the module itself where it
-    takes batches, else `PerSample` around it. Raises UnsupportedModelError where the module cannot even be run on one
-    sample, or its output has no batch axis.
+    Found out by running it on `samples` (n, ...), of which there should be at least two that differ: the module itself
+    where it takes batches, else `PerSample` around it. Raises UnsupportedModelError where the module cannot even be run
+    on one sample, or its output has no batch axis.
     """
     with torch.no_grad():
-        alone = [module(sample) for sample in samples.split(1)]
+        alone = [module(sample.unsqueeze(0)) for sample in samples]
         if not all(isinstance(output, Tensor) and output.dim() and len(output) == 1 for output in alone):
             raise UnsupportedModelError("the model's output has no batch axis")
         wanted = torch.cat(alone)

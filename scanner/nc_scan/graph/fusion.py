@@ -70,7 +70,7 @@ def input_name(step: Step, position: int) -> str | None:
 
 
 def _fold_batch_normalization(graph: Steps, step: Step) -> None:
-    """A convolution with scaled weights: w' = w * s and b' = (b - mean) * s + shift, with s = scale / sqrt(var + eps)."""
+    """A convolution with weights w' = w * s and bias b' = (b - mean) * s + shift, where s = scale / sqrt(var + eps)."""
     conv = graph.writer(input_name(step, 0), "Conv")
     if conv is None or step.attributes.get("training_mode"):
         return

@@ -23,20 +23,98 @@ class Carry(Enum):
 
 # Operators whose result is piecewise constant in every input, or depends on shapes alone.
 STOPS = frozenset(
-    "And ArgMax ArgMin Bernoulli BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil ConstantOfShape Equal "
-    "EyeLike Floor Greater GreaterOrEqual Hardmax IsInf IsNaN Less LessOrEqual Multinomial NonMaxSuppression NonZero Not "
-    "OneHot Or RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Round Shape Sign Size Xor "
-    "Binarizer LabelEncoder".split()
+    [
+        "And",
+        "ArgMax",
+        "ArgMin",
+        "Bernoulli",
+        "BitCast",
+        "BitShift",
+        "BitwiseAnd",
+        "BitwiseNot",
+        "BitwiseOr",
+        "BitwiseXor",
+        "Ceil",
+        "ConstantOfShape",
+        "Equal",
+        "EyeLike",
+        "Floor",
+        "Greater",
+        "GreaterOrEqual",
+        "Hardmax",
+        "IsInf",
+        "IsNaN",
+        "Less",
+        "LessOrEqual",
+        "Multinomial",
+        "NonMaxSuppression",
+        "NonZero",
+        "Not",
+        "OneHot",
+        "Or",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+        "Range",
+        "Round",
+        "Shape",
+        "Sign",
+        "Size",
+        "Xor",
+        "Binarizer",
+        "LabelEncoder",
+    ]
 )
 CASTS = frozenset({"Cast", "CastLike"})
 QUANTIZERS = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
-DEQUANTIZERS = frozenset("DequantizeLinear MatMulIntegerToFloat".split())
+DEQUANTIZERS = frozenset(["DequantizeLinear", "MatMulIntegerToFloat"])
 # Operators that move integers about, or compute on them as they would on floating point.
 INTEGER_PRESERVING = frozenset(
-    "Identity Transpose Reshape Flatten Squeeze Unsqueeze Slice Split Concat Gather GatherElements GatherND Expand Tile Pad "
-    "DepthToSpace SpaceToDepth MaxPool Clip Relu Max Min Where Trilu ReverseSequence ReduceMax ReduceMin "
-    "QLinearConv QLinearMatMul ConvInteger MatMulInteger QLinearAdd QLinearMul QLinearConcat QLinearSigmoid "
-    "QLinearLeakyRelu QLinearSoftmax QLinearAveragePool QLinearGlobalAveragePool QLinearReduceMean QLinearWhere QGemm".split()
+    [
+        "Identity",
+        "Transpose",
+        "Reshape",
+        "Flatten",
+        "Squeeze",
+        "Unsqueeze",
+        "Slice",
+        "Split",
+        "Concat",
+        "Gather",
+        "GatherElements",
+        "GatherND",
+        "Expand",
+        "Tile",
+        "Pad",
+        "DepthToSpace",
+        "SpaceToDepth",
+        "MaxPool",
+        "Clip",
+        "Relu",
+        "Max",
+        "Min",
+        "Where",
+        "Trilu",
+        "ReverseSequence",
+        "ReduceMax",
+        "ReduceMin",
+        "QLinearConv",
+        "QLinearMatMul",
+        "ConvInteger",
+        "MatMulInteger",
+        "QLinearAdd",
+        "QLinearMul",
+        "QLinearConcat",
+        "QLinearSigmoid",
+        "QLinearLeakyRelu",
+        "QLinearSoftmax",
+        "QLinearAveragePool",
+        "QLinearGlobalAveragePool",
+        "QLinearReduceMean",
+        "QLinearWhere",
+        "QGemm",
+    ]
 )
 
 

@@ -64,4 +64,4 @@ def _has_body(domain: str, name: str, version: int) -> bool:
     if not onnx.defs.has(name, version, domain):
         return False
     schema = onnx.defs.get_schema(name, version, domain)
-    return bool(schema.has_function or schema.has_context_dependent_function)
+    return bool(schema.has_function or schema.has_context_dependent_function)  # type: ignore[attr-defined]

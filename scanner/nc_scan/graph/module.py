@@ -80,7 +80,7 @@ class OnnxModule(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Moves and casts as every module does; casts inside the graph follow a change of dtype."""
         before = self._probe.dtype
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         after = self._probe.dtype
         if after != before:
             for step in self._steps:
@@ -105,8 +105,8 @@ def to_torch(
     """Imports an ONNX model as a torch module that autograd can differentiate.
 
     `outputs` names any values of the graph (its own outputs by default). Weights are frozen unless `trainable`. With
-    `fused`, BatchNormalization is folded into convolutions and spelt-out activations become one call; values in between are then
-    not computed. `differentiable=False` imports a graph without a gradient, such as one that ends in ArgMax.
+    `fused`, BatchNormalization is folded into convolutions and a Gelu that is spelt out becomes one call; a trainable
+    module is never fused. `differentiable=False` imports a graph without a gradient, such as one that ends in ArgMax.
 
     Raises ModelFileError for a file that is no valid model, UnsupportedModelError for an operator that is missing and
     for outputs that no gradient reaches, ValueError for an output that the graph does not have.

@@ -14,8 +14,8 @@ from nc_scan.graph.order import ancestors
 from nc_scan.graph.runtime import Array, Runtime
 
 RELATIVE_TOLERANCE = 1e-3
-# Quantised models round at every layer. Values next to a half fall to either side even between onnxruntime's own optimisation
-# levels, and one step is 1/255 of a layer's range.
+# Quantised models round at every layer. Values next to a half fall to either side even between onnxruntime's own
+# optimisation levels, and one step is 1/255 of a layer's range.
 QUANTIZED_RELATIVE_TOLERANCE = 5e-2
 ABSOLUTE_TOLERANCE = 1e-5
 

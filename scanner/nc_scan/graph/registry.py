@@ -16,11 +16,12 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
 Reader = Callable[[Tensor], Any]
 
 ONNX = ""
@@ -92,10 +93,10 @@ def op(
     random: bool = False,
     ignores: tuple[str, ...] = (),
     only: Mapping[str, Any] | None = None,
-) -> Callable[[Function], Function]:
+) -> Callable[[F], F]:
     """Registers a function as the operators `names` of `domain` from version `since` on."""
 
-    def register(function: Function) -> Function:
+    def register(function: F) -> F:
         for name in names:
             versions = _OPERATORS.setdefault((domain, name), [])
             if any(known.since == since for known in versions):

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
-from google.protobuf.message import EncodeError
+import onnxruntime  # type: ignore[import-untyped]
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import ModelProto
 
 from nc_scan.errors import ModelFileError, UnsupportedModelError
@@ -18,10 +18,10 @@ Array = npt.NDArray[Any]
 class Runtime:
     """Runs a model with onnxruntime on the CPU.
 
-    `outputs` names any values of the graph (its own outputs by default). Graph optimisations are on, as in a deployment,
-    unless `optimized=False`. A model that declares a fixed batch is fed batch by batch.
+    `outputs` names any values of the graph (its own outputs by default). Graph optimisations are on, as in a
+    deployment, unless `optimized=False`. A model that declares a fixed batch is fed batch by batch.
 
-    Raises ModelFileError for a model of over 2 GiB, UnsupportedModelError for one that onnxruntime refuses to load or run.
+    Raises ModelFileError for a model of over 2 GiB, UnsupportedModelError for one that onnxruntime refuses.
     """
 
     def __init__(self, model: ModelProto, *, outputs: Sequence[str] | None = None, optimized: bool = True) -> None:

@@ -93,14 +93,14 @@ def min_(*inputs: Tensor) -> Tensor:
 
 
 @op("Clip", since=11)
-def clip(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:  # noqa: A002
+def clip(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
     """The upper bound wins where the bounds cross."""
     x = x if min is None else torch.maximum(x, min)
     return x if max is None else torch.minimum(x, max)
 
 
 @op("Clip")
-def clip_attributes(x: Tensor, min: float = -math.inf, max: float = math.inf) -> Tensor:  # noqa: A002
+def clip_attributes(x: Tensor, min: float = -math.inf, max: float = math.inf) -> Tensor:
     return torch.clamp(x, min, max)
 
 

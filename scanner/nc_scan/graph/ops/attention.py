@@ -57,7 +57,7 @@ def _heads(x: Tensor, heads: int | None) -> Tensor:
         return x
     if not heads:
         raise ValueError("q_num_heads and kv_num_heads are needed for inputs of three axes")
-    return x.unflatten(2, (heads, -1)).transpose(1, 2)
+    return x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
 def _offset(q: Tensor, past_key: Tensor | None, lengths: Tensor | None) -> Tensor:

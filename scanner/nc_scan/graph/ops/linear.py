@@ -18,8 +18,8 @@ def gemm(
     c: Tensor | None = None,
     alpha: float = 1.0,
     beta: float = 1.0,
-    transA: int = 0,  # noqa: N803
-    transB: int = 0,  # noqa: N803
+    transA: int = 0,
+    transB: int = 0,
 ) -> Tensor:
     a, b = a.T if transA else a, b.T if transB else b
     if c is None:
@@ -37,17 +37,19 @@ def gemm_broadcast(
     alpha: float = 1.0,
     beta: float = 1.0,
     broadcast: int = 0,  # noqa: ARG001  (torch broadcasts where it has to)
-    transA: int = 0,  # noqa: N803
-    transB: int = 0,  # noqa: N803
+    transA: int = 0,
+    transB: int = 0,
 ) -> Tensor:
     return gemm(a, b, c, alpha, beta, transA, transB)
 
 
 @op("Einsum")
 def einsum(*inputs: Tensor, equation: str) -> Tensor:
-    return torch.einsum(equation.replace(" ", ""), *inputs)
+    result: Tensor = torch.einsum(equation.replace(" ", ""), *inputs)
+    return result
 
 
 @op("Det")
 def det(x: Tensor) -> Tensor:
-    return torch.linalg.det(x)
+    result: Tensor = torch.linalg.det(x)
+    return result

@@ -22,9 +22,9 @@ def _activate(x: Tensor, name: str, parameters: list[float] | None) -> Tensor:
     if name == "Sigmoid":
         return torch.sigmoid(x)
     if name == "LeakyRelu":
-        return F.leaky_relu(x, *values)
+        return F.leaky_relu(x, values[0] if values else 0.01)
     if name == "Clip":
-        return torch.clamp(x, *values)
+        return torch.clamp(x, values[0], values[1])
     if name == "HardSigmoid":
         alpha, beta = values or (0.2, 0.5)
         return torch.clamp(alpha * x + beta, 0, 1)
@@ -60,15 +60,15 @@ def fused_gemm(
     activation_beta: float | None = None,
     alpha: float = 1.0,
     beta: float = 1.0,
-    transA: int = 0,  # noqa: N803
-    transB: int = 0,  # noqa: N803
+    transA: int = 0,
+    transB: int = 0,
 ) -> Tensor:
     parameters = [value for value in (activation_alpha, activation_beta) if value is not None]
     return _activate(gemm(a, b, c, alpha, beta, transA, transB), activation, parameters)
 
 
 @op("FusedMatMul", domain=MICROSOFT, only={"transBatchA": 0, "transBatchB": 0})
-def fused_matmul(a: Tensor, b: Tensor, alpha: float = 1.0, transA: int = 0, transB: int = 0) -> Tensor:  # noqa: N803
+def fused_matmul(a: Tensor, b: Tensor, alpha: float = 1.0, transA: int = 0, transB: int = 0) -> Tensor:
     a = a.transpose(-1, -2) if transA and a.dim() > 1 else a
     b = b.transpose(-1, -2) if transB and b.dim() > 1 else b
     return alpha * torch.matmul(a, b)
@@ -106,7 +106,8 @@ def bias_add(x: Tensor, bias: Tensor, skip: Tensor) -> Tensor:
 
 @op("Inverse", domain=MICROSOFT)
 def inverse(x: Tensor) -> Tensor:
-    return torch.linalg.inv(x)
+    result: Tensor = torch.linalg.inv(x)
+    return result
 
 
 # onnxruntime registers this one in the default domain too.
@@ -152,7 +153,7 @@ def multi_head_attention(
 ) -> Tensor:
     """Query, key and value are (batch, length, heads * size); the bias holds those of the three one after another."""
     if bias is not None:
-        parts = bias.split([query.shape[-1], key.shape[-1], value.shape[-1]])
+        parts = bias.split_with_sizes([query.shape[-1], key.shape[-1], value.shape[-1]])
         query, key, value = (x + part for x, part in zip((query, key, value), parts, strict=True))
     return onnx_attention(query, key, value, q_num_heads=num_heads, kv_num_heads=num_heads, scale=scale or None)[0]
 
@@ -169,5 +170,5 @@ def packed_attention(
     """Self-attention with one matrix (input, query + key + value) for the three projections."""
     projected = x @ weights if bias is None else x @ weights + bias
     sizes = qkv_hidden_sizes or [weights.shape[1] // 3] * 3
-    query, key, value = projected.split(sizes, -1)
+    query, key, value = projected.split_with_sizes(sizes, -1)
     return multi_head_attention(query, key, value, None, num_heads, scale)

@@ -1,4 +1,4 @@
-"""Operators of com.microsoft that onnxruntime's quantiser writes. Gradients pass straight through, as in `quantization`."""
+"""Operators of com.microsoft that onnxruntime's quantiser writes, with gradients as in `quantization`."""
 
 import torch
 from torch import Tensor
@@ -166,8 +166,8 @@ def qgemm(
     y_scale: Tensor | None = None,
     y_zero_point: Tensor | None = None,
     alpha: float = 1.0,
-    transA: int = 0,  # noqa: N803
-    transB: int = 0,  # noqa: N803
+    transA: int = 0,
+    transB: int = 0,
 ) -> Tensor:
     """The sum stays floating point where no output scale is given. c has the scale alpha * a_scale * b_scale."""
     if transB and b_zero_point.numel() > 1:

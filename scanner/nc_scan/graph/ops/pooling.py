@@ -1,5 +1,7 @@
 """Pooling over sliding windows and over whole planes."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,14 +14,27 @@ _AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 _MAXIMUM = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 
 
-def _overhang(size: int, before: int, after: int, extent: int, stride: int, dilation: int, ceil_mode: int) -> int:
-    """How far the last window reaches beyond the padded input where output sizes are rounded up."""
-    padded = size + before + after
-    reach = (extent - 1) * dilation + 1
-    steps = -(-(padded - reach) // stride) if ceil_mode else (padded - reach) // stride
-    if ceil_mode and steps * stride >= size + before:  # no window starts in the padding after the input
-        steps -= 1
-    return max(steps * stride + reach - padded, 0)
+def _overhang(
+    size: Sequence[int],
+    before: list[int],
+    after: list[int],
+    kernel: list[int],
+    strides: list[int],
+    dilations: list[int],
+    ceil_mode: int,
+) -> list[int]:
+    """How far the last window along each axis reaches beyond the padded input where output sizes are rounded up."""
+    if not ceil_mode:
+        return [0] * len(kernel)
+    overhang = []
+    for axis, extent in enumerate(kernel):
+        padded = size[axis] + before[axis] + after[axis]
+        reach = (extent - 1) * dilations[axis] + 1
+        steps = -(-(padded - reach) // strides[axis])
+        if steps * strides[axis] >= size[axis] + before[axis]:  # no window starts in the padding after the input
+            steps -= 1
+        overhang.append(max(steps * strides[axis] + reach - padded, 0))
+    return overhang
 
 
 @op("MaxPool")
@@ -37,8 +52,8 @@ def max_pool(
     rank = len(kernel_shape)
     strides, dilations = strides or [1] * rank, dilations or [1] * rank
     before, after = padding(auto_pad, pads, x.shape[2:], kernel_shape, strides, dilations)
-    geometry = zip(x.shape[2:], before, after, kernel_shape, strides, dilations, strict=True)
-    after = [a + _overhang(*axis, ceil_mode) for a, axis in zip(after, geometry, strict=True)]
+    overhang = _overhang(x.shape[2:], before, after, kernel_shape, strides, dilations, ceil_mode)
+    after = [a + more for a, more in zip(after, overhang, strict=True)]
     lowest = -float("inf") if x.is_floating_point() else float(torch.iinfo(x.dtype).min)
     values = x if x.is_floating_point() else x.to(torch.float32)
     if outputs == 1:
@@ -78,8 +93,7 @@ def average_pool(
     before, after = padding(auto_pad, pads, x.shape[2:], kernel_shape, strides, dilations)
     if not any(before) and not any(after) and not ceil_mode and dilations == [1] * rank:
         return _AVERAGE[rank](x, kernel_shape, strides)
-    geometry = zip(x.shape[2:], before, after, kernel_shape, strides, dilations, strict=True)
-    overhang = [_overhang(*axis, ceil_mode) for axis in geometry]
+    overhang = _overhang(x.shape[2:], before, after, kernel_shape, strides, dilations, ceil_mode)
     counted = x.new_ones(1, 1, *x.shape[2:])
     counted = pad_spatial(counted, before, after, float(count_include_pad))
     windows = (kernel_shape, strides, dilations)
@@ -108,8 +122,8 @@ def lp_pool(
     rank = len(kernel_shape)
     strides, dilations = strides or [1] * rank, dilations or [1] * rank
     before, after = padding(auto_pad, pads, x.shape[2:], kernel_shape, strides, dilations)
-    geometry = zip(x.shape[2:], before, after, kernel_shape, strides, dilations, strict=True)
-    after = [a + _overhang(*axis, ceil_mode) for a, axis in zip(after, geometry, strict=True)]
+    overhang = _overhang(x.shape[2:], before, after, kernel_shape, strides, dilations, ceil_mode)
+    after = [a + more for a, more in zip(after, overhang, strict=True)]
     powers = pad_spatial(x.abs() ** p, before, after)
     return _window_sum(powers, kernel_shape, strides, dilations) ** (1 / p)
 
@@ -160,7 +174,7 @@ def max_unpool(
 
 @op("MaxRoiPool")
 def max_roi_pool(x: Tensor, rois: Tensor, pooled_shape: list[int], spatial_scale: float = 1.0) -> Tensor:
-    """Each region (image, x1, y1, x2, y2) divided into a grid of cells, the maximum of each: (regions, C, *pooled_shape)."""
+    """The maximum in each cell of a grid over each region (image, x1, y1, x2, y2): (regions, C, *pooled_shape)."""
     regions = []
     for image, *corners in rois.tolist():
         x1, y1, x2, y2 = (round(corner * spatial_scale) for corner in corners)

@@ -3,7 +3,7 @@
 Between QuantizeLinear and DequantizeLinear values are integers held as floating point. Rounding and saturation pass the
 gradient on as if they were not there, so that it points the way the float model's does. Only where the zero point is
 the least value of its type does a value below it stop the gradient: there the quantiser has left a Relu out, because
-saturation does its work. A zero point has the exact integer type of its quantised values, from which their range follows.
+saturation does its work. A zero point has the exact integer type of its values, from which their range follows.
 """
 
 import torch

@@ -1,8 +1,8 @@
 """RNN, GRU and LSTM, step by step as the specification writes them.
 
 Shapes: x (time, batch, input), w (directions, gates * hidden, input), r (directions, gates * hidden, hidden),
-b (directions, 2 * gates * hidden), states (directions, batch, hidden), y (time, directions, batch, hidden); with layout 1
-the batch comes first in x, y and the states.
+b (directions, 2 * gates * hidden), states (directions, batch, hidden), y (time, directions, batch, hidden); with
+layout 1 the batch comes first in x, y and the states.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ def _activations(
     betas: list[float] | None,
     clip: float | None,
 ) -> list[list[Activation]]:
-    """The activation functions of each direction. Given parameters are used up in order by the functions that take one."""
+    """The activation functions of each direction; the functions that take a parameter use up those given in order."""
     alpha, beta = iter(alphas or []), iter(betas or [])
     functions = [
         _activation(

@@ -122,7 +122,7 @@ def cum_prod(x: Tensor, axis: int, exclusive: int = 0, reverse: int = 0) -> Tens
 
 
 @op("TopK", since=10)
-def top_k(x: Tensor, k: int, axis: int = -1, largest: int = 1, sorted: int = 1) -> tuple[Tensor, Tensor]:  # noqa: A002, ARG001
+def top_k(x: Tensor, k: int, axis: int = -1, largest: int = 1, sorted: int = 1) -> tuple[Tensor, Tensor]:  # noqa: ARG001
     """Of equal values the one with the lower index comes first."""
     values, indices = torch.sort(x, dim=axis, descending=bool(largest), stable=True)
     return values.narrow(axis, 0, k), indices.narrow(axis, 0, k)

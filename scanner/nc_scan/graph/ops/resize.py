@@ -16,7 +16,7 @@ Weights = Callable[[Tensor], Tensor]
 
 
 def _coordinates(mode: str, size: int, length: int, factor: float, roi: tuple[float, float]) -> Tensor:
-    """Where each of `length` output samples lies in an input of `size` samples, in float32 as onnxruntime works it out."""
+    """Where each of `length` output samples lies in an input of `size` samples, in float32 like onnxruntime's."""
     out = torch.arange(length, dtype=torch.float32)
     scale = torch.tensor(factor)  # a tensor is divided by in float32, a Python number is not
     if mode == "half_pixel":
@@ -75,8 +75,8 @@ def _cubic(a: float) -> Weights:
 def _matrix(place: Tensor, size: int, kernel: Weights, reach: int, widening: float, *, exclude_outside: bool) -> Tensor:
     """Interpolation along one axis: (output, input) weights.
 
-    The kernel reaches `reach / widening` samples to both sides. Samples beyond the border repeat the border's, or are left out
-    and the other weights scaled up (`exclude_outside`).
+    The kernel reaches `reach / widening` samples to both sides. Samples beyond the border repeat the border's, or
+    are left out and the other weights scaled up (`exclude_outside`).
     """
     extent = math.ceil(reach / widening)
     samples = torch.floor(place).long()[:, None] + torch.arange(-extent + 1, extent + 1)

@@ -46,5 +46,8 @@ def concat_from_sequence(sequence: list[Tensor], axis: int, new_axis: int = 0) -
 @op("SplitToSequence")
 def split_to_sequence(x: Tensor, split: Tensor | None = None, axis: int = 0, keepdims: int = 1) -> list[Tensor]:
     if split is None:
-        return list(x.split(1, axis) if keepdims else x.unbind(axis))
-    return list(x.split(int(split) if split.dim() == 0 else split.tolist(), axis))
+        parts = x.unbind(axis)
+        return [part.unsqueeze(axis) for part in parts] if keepdims else list(parts)
+    length, size = x.shape[axis], int(split.flatten()[0])
+    sizes = [min(size, length - at) for at in range(0, length, size)] if split.dim() == 0 else split.tolist()
+    return list(x.split_with_sizes(sizes, axis))

@@ -1,5 +1,6 @@
 """Operators that look at shapes, or move values about."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -59,8 +60,13 @@ def split(
 ) -> tuple[Tensor, ...]:
     """Into parts of the given lengths, or of equal length, the last one shorter where they do not divide."""
     if split is None:
-        return x.split(-(-x.shape[axis] // (num_outputs or outputs)), axis)
-    return x.split(split, axis)
+        return x.split_with_sizes(_equal_parts(x.shape[axis], num_outputs or outputs), axis)
+    return x.split_with_sizes(split, axis)
+
+
+def _equal_parts(length: int, count: int) -> list[int]:
+    part = -(-length // count)
+    return [min(part, length - start) for start in range(0, length, part)]
 
 
 @op("Slice", since=10)
@@ -137,7 +143,7 @@ _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 @op("Expand")
 def expand(x: Tensor, shape: list[int]) -> Tensor:
-    return x.expand(torch.broadcast_shapes(x.shape, shape))
+    return x.expand(np.broadcast_shapes(tuple(x.shape), tuple(shape)))
 
 
 @op("Tile", since=6)

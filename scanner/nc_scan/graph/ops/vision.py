@@ -40,17 +40,17 @@ def col2im(
     size = torch.Size(block_shape).numel()
     channels = x.shape[1] // size
     blocks = x.reshape(x.shape[0], channels, *block_shape, *counts)
-    image = x.new_zeros(*x.shape[:2][:1], channels, *padded)
+    image = x.new_zeros(x.shape[0], channels, *padded)
     for index in torch.cartesian_prod(*(torch.arange(block) for block in block_shape)).reshape(-1, rank).tolist():
-        window = tuple(
+        window: tuple[slice, ...] = tuple(
             slice(i * d, i * d + (n - 1) * s + 1, s)
             for i, d, n, s in zip(index, dilations, counts, strides, strict=True)
         )
         places = torch.zeros_like(image)
-        places[(..., *window)] = blocks[(slice(None), slice(None), *index)]
+        places[(slice(None), slice(None), *window)] = blocks[(slice(None), slice(None), *index)]
         image = image + places
     crop = tuple(slice(pads[axis], pads[axis] + length) for axis, length in enumerate(image_shape))
-    return image[(..., *crop)]
+    return image[(slice(None), slice(None), *crop)]
 
 
 @op("DeformConv", ignores=("kernel_shape",))
