@@ -1,0 +1,150 @@
+"""The search for the smallest trigger of every label, all labels in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from nc_kernels import apply_trigger
+from torch import Tensor
+from torch.nn import functional as F
+
+from nc_scan.inversion.adam import StackedAdam
+from nc_scan.inversion.progress import LabelProgress
+from nc_scan.inversion.settings import InversionSettings
+from nc_scan.results import FloatArray, Status
+
+MASK_START = (0.2, 0.4)  # every pixel takes part at first; which ones stay is decided while the norm shrinks
+CHUNK_VALUES = 32_000_000  # input values (labels x batch x channels x height x width) that one step may hold
+
+Scores = Callable[[Tensor], Tensor]
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """The trigger found for one label: mask (H, W), pattern (C, H, W) in [0, 1], and the mask's L1 norm in pixels."""
+
+    label: int
+    mask: FloatArray
+    pattern: FloatArray
+    norm: float
+    status: Status
+    steps: int
+
+
+def invert(
+    scores: Scores,
+    images: Tensor,
+    labels: Sequence[int],
+    settings: InversionSettings,
+    *,
+    scale: Sequence[float] = (1.0,),
+    offset: Sequence[float] = (0.0,),
+    generator: torch.Generator,
+    on_step: OnStep = lambda done, total: None,
+) -> list[Inversion]:
+    """Solves min over m, Δ of CE(scores((1 - m) x + m Δ), label) + λ |m| for every label (paper, section 3.2).
+
+    Args:
+        scores: logits (N, labels), float32 and differentiable, of (N, C, H, W) in the model's own value range.
+        images: probes (B, C, H, W) in [0, 1], on the device to compute on.
+        scale, offset: the model's input contract, one value or one a channel: it reads pixel * scale + offset.
+        generator: decides the start and the order of the probes.
+        on_step: called with the number of label steps done and their total.
+
+    Returns:
+        one Inversion a label, in order. A label is `not_converged` where no trigger reached the success rate.
+    """
+    size = settings.batch * images[0].numel()
+    chunk = max(1, CHUNK_VALUES // size)
+    found: list[Inversion] = []
+    for start in range(0, len(labels), chunk):
+        part = labels[start : start + chunk]
+
+        def report(done: int, before: int = start) -> None:
+            on_step(before * settings.steps + done, len(labels) * settings.steps)
+
+        found += _invert_chunk(scores, images, part, settings, scale, offset, generator, report)
+    return found
+
+
+def _invert_chunk(
+    scores: Scores,
+    images: Tensor,
+    labels: Sequence[int],
+    settings: InversionSettings,
+    scale: Sequence[float],
+    offset: Sequence[float],
+    generator: torch.Generator,
+    report: Callable[[int], None],
+) -> list[Inversion]:
+    masks, patterns = _start(len(labels), images, settings, generator)
+    progress = LabelProgress(torch.tensor(labels, device=images.device), masks.values, patterns.values, settings)
+    batches = _batches(images, settings.batch, generator)
+    found: dict[int, Inversion] = {}
+    for step in range(1, settings.steps + 1):
+        batch = next(batches)
+        stamped = apply_trigger(batch, masks.values, patterns.values, scale=scale, offset=offset, channels_last=True)
+        logits = scores(stamped.flatten(0, 1))
+        targets = progress.labels.repeat_interleave(len(batch))
+        entropy = F.cross_entropy(logits, targets, reduction="none").view(-1, len(batch)).mean(1)
+        loss = (entropy + progress.cost * masks.values.sum((1, 2, 3))).sum()
+        gradients = torch.autograd.grad(loss, (masks.values, patterns.values))
+        turned = (logits.argmax(1) == targets).float().view(-1, len(batch)).mean(1)
+        progress.update(masks.values, patterns.values, turned)
+        masks.step(gradients[0])
+        patterns.step(gradients[1])
+
+        done = progress.done() if step < settings.steps else torch.ones_like(progress.labels, dtype=torch.bool)
+        if done.any():
+            found.update(_finished(progress, done, step, settings))
+            stay = (~done).nonzero().squeeze(1)
+            for state in (masks, patterns, progress):
+                state.keep(stay)
+        report(len(found) * settings.steps + len(progress.labels) * step)
+        if not len(progress.labels):
+            break
+    return [found[label] for label in labels]
+
+
+def _start(
+    count: int, images: Tensor, settings: InversionSettings, generator: torch.Generator
+) -> tuple[StackedAdam, StackedAdam]:
+    channels, height, width = images.shape[1:]
+    low, high = MASK_START
+    masks = low + (high - low) * torch.rand(count, 1, height, width, generator=generator)
+    patterns = torch.rand(count, channels, height, width, generator=generator)
+    return (
+        StackedAdam(masks.to(images.device), settings.mask_rate, settings.betas),
+        StackedAdam(patterns.to(images.device), settings.pattern_rate, settings.betas),
+    )
+
+
+def _batches(images: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Batches of shuffled probes, epoch after epoch; a last incomplete one is left out."""
+    size = min(size, len(images))
+    while True:
+        order = torch.randperm(len(images), generator=generator).to(images.device)
+        for start in range(0, len(images) - size + 1, size):
+            yield images[order[start : start + size]]
+
+
+def _finished(progress: LabelProgress, done: Tensor, step: int, settings: InversionSettings) -> dict[int, Inversion]:
+    found: dict[int, Inversion] = {}
+    for row in done.nonzero().squeeze(1).tolist():
+        label = int(progress.labels[row])
+        works = bool(progress.norm[row].isfinite()) if settings.smallest else bool(
+            progress.success[row] >= settings.success
+        )
+        mask, pattern = progress.mask[row, 0], progress.pattern[row]
+        found[label] = Inversion(
+            label,
+            mask.float().cpu().numpy().copy(),
+            pattern.float().cpu().numpy().copy(),
+            float(mask.sum()),
+            "converged" if works else "not_converged",
+            step,
+        )
+    return found

@@ -1,0 +1,52 @@
+"""What each label has reached so far: its cost weight, its success, its smallest trigger."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nc_scan.inversion.settings import InversionSettings
+
+SHRINK = 0.98  # a smaller decrease of the norm than to this share of it is no progress
+
+
+class LabelProgress:
+    """State of the labels still searched for; every tensor has one row a label, in the same order as `labels`."""
+
+    def __init__(self, labels: Tensor, masks: Tensor, patterns: Tensor, settings: InversionSettings) -> None:
+        self._settings = settings
+        count, device = len(labels), masks.device
+        self.labels = labels
+        self.cost = torch.full((count,), settings.cost, device=device)
+        self.success = torch.zeros(count, device=device)
+        self.norm = torch.full((count,), torch.inf, device=device)
+        self.mask, self.pattern = masks.detach().clone(), patterns.detach().clone()
+        self._milestone = self.norm.clone()
+        self._since = torch.zeros(count, dtype=torch.long, device=device)
+
+    @torch.no_grad()
+    def update(self, masks: Tensor, patterns: Tensor, turned: Tensor) -> None:
+        """Takes in one step: `turned` (labels,) is the share of the batch that each trigger turned."""
+        settings = self._settings
+        self.success = settings.memory * self.success + (1 - settings.memory) * turned
+        works = self.success >= settings.success
+        norm = masks.sum((1, 2, 3))
+        better = works & (norm < self.norm) if settings.smallest else torch.ones_like(works)
+        self.norm = torch.where(better, norm, self.norm)
+        self.mask[better], self.pattern[better] = masks[better], patterns[better]
+        progressed = self.norm < SHRINK * self._milestone
+        self._milestone = torch.where(progressed, self.norm, self._milestone)
+        self._since = torch.where(progressed | ~self.norm.isfinite(), 0, self._since + 1)
+        failed = turned < settings.success
+        up = torch.where(works & ~failed, settings.cost_up, 1.0)
+        self.cost = self.cost * torch.where(failed, 1 / settings.cost_down, up)
+
+    def done(self) -> Tensor:
+        """Which labels (bool) have stopped shrinking."""
+        patience = self._settings.patience
+        return self._since >= patience if patience else torch.zeros_like(self._since, dtype=torch.bool)
+
+    def keep(self, index: Tensor) -> None:
+        """Drops all labels but those at `index`."""
+        for name in ("labels", "cost", "success", "norm", "mask", "pattern", "_milestone", "_since"):
+            setattr(self, name, getattr(self, name)[index])

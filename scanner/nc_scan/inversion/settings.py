@@ -1,0 +1,70 @@
+"""The two ways to weigh a trigger's size against its success."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class InversionSettings:
+    """How a search runs; all rates are per step.
+
+    Attributes:
+        steps: at most so many gradient steps a label.
+        batch: probes a step, the same for all labels.
+        mask_rate, pattern_rate: Adam's learning rates; masks and patterns live in [0, 1].
+        betas: Adam's decay rates.
+        success: share of probes that a trigger must turn, over the recent steps, to count.
+        cost: λ, the weight of the mask's L1 norm in the loss, at the start.
+        cost_up: λ is multiplied by this after a step at which the trigger succeeds; 1 keeps it fixed.
+        cost_down: λ is divided by this after a step at which it does not.
+        memory: share of the past in the running success rate.
+        patience: a label whose smallest norm has not shrunk by 2 % for so many steps is done; 0 for never.
+        smallest: return the smallest successful trigger seen rather than the last one.
+    """
+
+    steps: int
+    batch: int
+    mask_rate: float
+    pattern_rate: float
+    betas: tuple[float, float]
+    success: float
+    cost: float
+    cost_up: float
+    cost_down: float
+    memory: float
+    patience: int
+    smallest: bool
+
+
+ADAPTIVE = InversionSettings(
+    steps=400,
+    batch=8,
+    mask_rate=0.1,
+    pattern_rate=0.2,
+    betas=(0.5, 0.9),
+    success=0.99,
+    cost=0.01,
+    cost_up=1.06,
+    cost_down=1.09,
+    memory=0.85,
+    patience=120,
+    smallest=True,
+)
+"""λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""
+
+PAPER = InversionSettings(
+    steps=500,
+    batch=32,
+    mask_rate=0.1,
+    pattern_rate=0.1,
+    betas=(0.9, 0.999),
+    success=0.99,
+    cost=0.01,
+    cost_up=1.0,
+    cost_down=1.0,
+    memory=0.85,
+    patience=0,
+    smallest=False,
+)
+"""The paper, section 3.2: λ = 0.01 throughout, Adam. It names no step count or learning rate; these converge."""

@@ -1,0 +1,83 @@
+"""The model under scan, twice: as a differentiable torch module and as deployed, run by onnxruntime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from onnx import ModelProto
+from torch import Tensor, nn
+
+from nc_scan.graph import to_torch
+from nc_scan.graph.parity import ParityReport, compare
+from nc_scan.graph.runtime import Runtime
+from nc_scan.results import FloatArray, InputContract
+
+REPLAY_BATCH = 256
+
+
+@dataclass(frozen=True)
+class PreparedModel:
+    """A model with its input contract. Images are (N, channels, height, width) in [0, 1] throughout.
+
+    `precision` is the dtype in which the gradient search runs: bfloat16 where the device computes it natively.
+    """
+
+    proto: ModelProto
+    contract: InputContract
+    module: nn.Module
+    fast: nn.Module
+    runtime: Runtime
+    device: torch.device
+    precision: torch.dtype
+
+    def scores(self, model_input: Tensor) -> Tensor:
+        """Logits (N, labels), float32, of (N, channels, height, width) in the model's own value range."""
+        if self.contract.layout == "NHWC":
+            model_input = model_input.permute(0, 2, 3, 1)
+        scores: Tensor = self.fast(model_input.to(self.precision))
+        return scores.float()
+
+    def deployed_labels(self, images: FloatArray) -> NDArray[np.int64]:
+        """The labels (N,) that onnxruntime predicts."""
+        batches = [
+            self.runtime(self.model_input(images[start : start + REPLAY_BATCH]))[0].argmax(-1).reshape(-1)
+            for start in range(0, len(images), REPLAY_BATCH)
+        ]
+        return np.concatenate(batches) if batches else np.zeros(0, np.int64)
+
+    def parity(self, images: FloatArray) -> ParityReport:
+        """Compares the module with onnxruntime on the scores of `images`."""
+        return compare(
+            self.proto, [self.model_input(images)], module=self.module, outputs=[self.contract.scores_name]
+        )
+
+    def model_input(self, images: FloatArray) -> NDArray[Any]:
+        """Images in the value range, layout and dtype of the model's input."""
+        contract = self.contract
+        scale, offset = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (contract.scale, contract.offset))
+        values = images * scale + offset
+        if contract.layout == "NHWC":
+            values = values.transpose(0, 2, 3, 1)
+        if np.issubdtype(contract.dtype, np.integer):
+            values = values.round()
+        return np.ascontiguousarray(values, dtype=contract.dtype)
+
+
+def prepare(proto: ModelProto, contract: InputContract, device: str) -> PreparedModel:
+    """Imports the model. Raises UnsupportedModelError where that is not possible."""
+    target = torch.device(device)
+    precision = torch.bfloat16 if _computes_bfloat16(target) else torch.float32
+    module = to_torch(proto, outputs=[contract.scores_name])
+    fast = to_torch(proto, outputs=[contract.scores_name]).to(device=target, dtype=precision)
+    runtime = Runtime(proto, outputs=[contract.output_name])
+    return PreparedModel(proto, contract, module, fast, runtime, target, precision)
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # oneDNN: AVX-512 or newer

@@ -1,0 +1,66 @@
+"""The images that a scan looks through the model with: made or given, and split for search and replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nc_scan.errors import DataError
+from nc_scan.probes.dead_leaves import dead_leaves
+from nc_scan.results import FloatArray
+
+SEARCH, HELD_OUT = 128, 256
+SURPLUS = 4  # synthetic images made for each one kept, so that the predicted labels can be balanced
+FEWEST = 16
+
+Predict = Callable[[FloatArray], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """Probe images, float32 (N, channels, height, width) in [0, 1]; `labels` are those that the deployed model predicts.
+
+    `search` serves the inversion; `held_out`, disjoint from it, serves the replay.
+    """
+
+    source: str
+    search: FloatArray
+    search_labels: NDArray[np.int64]
+    held_out: FloatArray
+    held_out_labels: NDArray[np.int64]
+
+
+def synthetic_probes(
+    channels: int, height: int, width: int, predict: Predict, rng: np.random.Generator
+) -> ProbeSet:
+    """Dead leaves, of which the labels predicted most often are thinned out."""
+    wanted = SEARCH + HELD_OUT
+    images = dead_leaves(SURPLUS * wanted, channels, height, width, rng)
+    labels = predict(images)
+    kept = rng.permutation(_balanced(labels, wanted, rng))
+    return _split("dead leaves", images[kept], labels[kept], SEARCH)
+
+
+def user_probes(source: str, images: FloatArray, predict: Predict, rng: np.random.Generator) -> ProbeSet:
+    """A random part of the user's images. Raises DataError for fewer than 16."""
+    if len(images) < FEWEST:
+        raise DataError(f"{source} holds {len(images)} images, a scan needs at least {FEWEST}")
+    kept = rng.permutation(len(images))[: SEARCH + HELD_OUT]
+    return _split(source, images[kept], predict(images[kept]), min(SEARCH, len(kept) // 2))
+
+
+def _balanced(labels: NDArray[np.int64], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Indices of `wanted` samples, taken label by label in turn until none is left of a label."""
+    order = rng.permutation(len(labels))
+    turn = np.zeros(len(labels), np.int64)  # how many samples of the same label come before this one
+    for label in np.unique(labels):
+        of_label = order[labels[order] == label]
+        turn[of_label] = np.arange(len(of_label))
+    return order[np.argsort(turn[order], kind="stable")][:wanted]
+
+
+def _split(source: str, images: FloatArray, labels: NDArray[np.int64], search: int) -> ProbeSet:
+    return ProbeSet(source, images[:search], labels[:search], images[search:], labels[search:])

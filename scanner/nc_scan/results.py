@@ -1,0 +1,128 @@
+"""What a scan returns: frozen values, readable without torch, the input of every report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Verdict = Literal["clean", "backdoored", "inconclusive"]
+Status = Literal["converged", "not_converged", "skipped"]
+Layout = Literal["NCHW", "NHWC"]
+OutputKind = Literal["logits", "probabilities", "log-probabilities"]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class InputContract:
+    """How a batch of images in [0, 1] becomes the model's input, and which of its values are the label scores.
+
+    The model reads `pixel * scale + offset`, per channel. `evidence` says, part by part, what each was read from.
+    """
+
+    input_name: str
+    layout: Layout
+    channels: int
+    height: int
+    width: int
+    dtype: str
+    value_range: str
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    output_name: str
+    output_kind: OutputKind
+    scores_name: str
+    labels: int
+    evidence: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def pixels(self) -> int:
+        """Height times width, the largest L1 norm that a mask can have."""
+        return self.height * self.width
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A recovered trigger: mask (height, width) and pattern (channels, height, width), float32 in [0, 1]."""
+
+    mask: FloatArray
+    pattern: FloatArray
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """The evidence for one label.
+
+    Attributes:
+        label: index of the label.
+        norm: L1 norm of the smallest mask found, in pixels.
+        anomaly_index: MAD anomaly index of the norm, positive below the median (paper, section 3.2).
+        robust_z: the same on a log scale with a floor on the scale; high means abnormally small.
+        success_rate: share of held-out probes of other labels that the deployed model, run by onnxruntime,
+            assigns to this label once they carry the trigger.
+        status: `converged`, `not_converged` (no trigger reached the success rate asked for) or `skipped`.
+        probability: calibrated probability that a backdoor leads to this label; None where the method has none.
+        trigger: the recovered trigger.
+    """
+
+    label: int
+    norm: float
+    anomaly_index: float
+    robust_z: float
+    success_rate: float
+    status: Status
+    probability: float | None = None
+    trigger: Trigger | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Whether the imported module computes what onnxruntime computes on the probe images."""
+
+    agrees: bool
+    max_difference: float
+    tolerance: float
+    same_label: float
+    first_diverging_node: str | None = None
+
+
+@dataclass(frozen=True)
+class ProbeReport:
+    """The images that a scan looked through the model with.
+
+    `histogram` counts the labels that the model predicts for the clean probes; `used` probes served the inversion,
+    `held_out` ones the replay.
+    """
+
+    source: str
+    used: int
+    held_out: int
+    histogram: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """One scan of one model.
+
+    `reasons` are sentences for the user, the first of them the one that the verdict rests on; `confidence` is the
+    calibrated probability of the verdict, None where the method or the verdict has none.
+    """
+
+    verdict: Verdict
+    target_labels: tuple[int, ...]
+    labels: tuple[LabelResult, ...]
+    reasons: tuple[str, ...]
+    confidence: float | None
+    path: str
+    sha256: str
+    method: str
+    seed: int
+    device: str
+    contract: InputContract
+    parity: Parity
+    probes: ProbeReport
+    seconds: dict[str, float]
+    versions: dict[str, str]
+    calibration: str | None = None
