@@ -53,8 +53,8 @@ EXCLUDED_TYPES = {
 }
 EXCLUDED_CASES = {
     "test_training_dropout": "values dropped at random",
-    "test_resize_downsample_scales_linear_align_corners": "the suite takes a length that is no integer, onnxruntime does not",
-    "test_resize_downsample_scales_cubic_align_corners": "the suite takes a length that is no integer, onnxruntime does not",
+    "test_resize_downsample_scales_linear_align_corners": "lengths that are no integers, unlike onnxruntime",
+    "test_resize_downsample_scales_cubic_align_corners": "lengths that are no integers, unlike onnxruntime",
     "test_bitcast_uint": "bits of unsigned integers, which are carried in a wider type",
     "test_sequence_map": "a map over sequences",
     "test_ai_onnx_ml_label_encoder_string": "strings",

@@ -159,8 +159,9 @@ def test_tf2onnx(tmp_path: Path) -> None:
         "x = L.MaxPooling2D()(L.BatchNormalization()(x))\n"
         "x = L.UpSampling2D(interpolation='bilinear')(x)\n"
         "m = tf.keras.Model(i, L.Dense(10, activation='softmax')(L.Flatten()(x)))\n"
-        "f = tf.function(lambda x: m(x, training=False), input_signature=[tf.TensorSpec((None, 16, 16, 3), tf.float32)])\n"
-        "tf2onnx.convert.from_function(f, f.input_signature, opset=int(sys.argv[2]), output_path=sys.argv[1])\n"
+        "s = [tf.TensorSpec((None, 16, 16, 3), tf.float32)]\n"
+        "f = tf.function(lambda x: m(x, training=False), input_signature=s)\n"
+        "tf2onnx.convert.from_function(f, s, opset=int(sys.argv[2]), output_path=sys.argv[1])\n"
     )
     for opset in (9, 13, 17):
         path = tmp_path / f"tf{opset}.onnx"

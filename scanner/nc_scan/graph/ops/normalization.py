@@ -23,7 +23,7 @@ def batch_normalization(
     axes = [0, *range(2, x.dim())]
     now = x.mean(axes), x.var(axes, correction=0)
     running = [momentum * old + (1 - momentum) * new for old, new in zip((mean, var), now, strict=True)]
-    return F.batch_norm(x, *now, scale, b, eps=epsilon), running[0], running[1]
+    return F.batch_norm(x, None, None, scale, b, training=True, eps=epsilon), running[0], running[1]
 
 
 @op("BatchNormalization", ignores=("momentum",), only={"spatial": 1, "is_test": 1})
