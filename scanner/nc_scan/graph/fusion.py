@@ -5,10 +5,18 @@ from collections import Counter
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nc_scan.graph.nodes import Source, Step
 from nc_scan.graph.registry import ONNX, Operator, find
+
+
+def _linear(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    return F.linear(x, w.T, b)
+
+
+_LINEAR = Operator(ONNX, "Linear", 1, _linear)  # no operator of ONNX's, the meeting of two
 
 
 class Steps:
@@ -51,7 +59,7 @@ class Steps:
 
 
 def fuse(steps: list[Step], constants: dict[str, Tensor], kept: set[str]) -> list[Step]:
-    """Folds BatchNormalization into the convolution before it and joins a Gelu that is spelt out.
+    """Folds BatchNormalization into the convolution before it and joins linear layers and Gelus that are spelt out.
 
     `kept` are the values that must stay computed; `constants` gains the folded weights.
     """
@@ -61,6 +69,8 @@ def fuse(steps: list[Step], constants: dict[str, Tensor], kept: set[str]) -> lis
             _fold_batch_normalization(graph, step)
         elif step.operator.domain == ONNX and step.operator.name == "Mul":
             _join_gelu(graph, step)
+        elif step.operator.domain == ONNX and step.operator.name == "Add":
+            _join_linear(graph, step)
     return graph.remaining()
 
 
@@ -88,6 +98,19 @@ def _fold_batch_normalization(graph: Steps, step: Step) -> None:
     sources += [Source(position, name, None) for position, name in enumerate(names, start=1)]
     changes = {"arguments": [None] * 3, "sources": sources, "attributes": conv.attributes}
     graph.fuse(step, conv.operator, conv, **changes)
+
+
+def _join_linear(graph: Steps, step: Step) -> None:
+    """x @ w + b with a matrix and a vector that are constant."""
+    for position in (0, 1):
+        product, bias = graph.writer(input_name(step, 1 - position), "MatMul"), graph.constant(step, position)
+        weight = None if product is None else graph.constant(product, 1)
+        if product is None or bias is None or weight is None or weight.dim() != 2 or bias.shape != weight.shape[1:]:
+            continue
+        names = input_name(product, 0), input_name(product, 1), input_name(step, position)
+        sources = [Source(index, name or "", None) for index, name in enumerate(names)]
+        graph.fuse(step, _LINEAR, product, arguments=[None] * 3, sources=sources)
+        return
 
 
 def _join_gelu(graph: Steps, step: Step) -> None:

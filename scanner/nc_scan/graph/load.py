@@ -21,7 +21,7 @@ def load_model(model: str | Path | bytes | ModelProto, *, max_bytes: int = MAX_B
     not ONNX or invalid.
     """
     if isinstance(model, ModelProto):
-        _check(model, None)
+        _check(model, "the model")
         return model
     if isinstance(model, bytes):
         if len(model) > max_bytes:
@@ -29,7 +29,7 @@ def load_model(model: str | Path | bytes | ModelProto, *, max_bytes: int = MAX_B
         proto = _parse(model, "the model")
         if any(uses_external_data(tensor) for tensor in proto.graph.initializer):
             raise ModelFileError("the model keeps weights in external files: give its path instead of its bytes")
-        _check(proto, None)
+        _check(proto, "the model")
         return proto
     return _load_file(Path(model), max_bytes)
 
@@ -41,6 +41,7 @@ def _load_file(path: Path, max_bytes: int) -> ModelProto:
         size = path.stat().st_size
         if size > max_bytes:
             raise ModelFileError(f"{path} has {size} bytes, more than the limit of {max_bytes}")
+        problem = _checker_problem(str(path))  # from the file, before its weights are in memory a second time
         model = _parse(path.read_bytes(), str(path))
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -49,7 +50,7 @@ def _load_file(path: Path, max_bytes: int) -> ModelProto:
         size += sum(_external_size(path, ExternalDataInfo(tensor)) for tensor in external)
         if size > max_bytes:
             raise ModelFileError(f"{path} has {size} bytes with its external data, more than the limit of {max_bytes}")
-    _check(model, path)
+    _check(model, str(path), problem)
     if external:
         try:
             load_external_data_for_model(model, str(path.parent))
@@ -84,19 +85,28 @@ def _parse(data: bytes, source: str) -> ModelProto:
     return model
 
 
-def _check(model: ModelProto, path: Path | None) -> None:
-    """Runs onnx.checker. A file is checked from disk, which spares a second copy of the weights in memory."""
+def _check(model: ModelProto, source: str, problem: str | None = "unchecked") -> None:
+    """Sorts the nodes and runs onnx.checker, unless the file has been checked already and there was no `problem`."""
     newest = onnx.defs.onnx_opset_version()
     versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
     if versions and max(versions) > newest:
         raise ModelFileError(
-            f"the model uses opset {max(versions)}, newer than the {newest} that the installed onnx knows: update onnx"
+            f"{source} uses opset {max(versions)}, newer than the {newest} that the installed onnx knows: update onnx"
         )
-    sorted_here = sort_nodes(model.graph)  # any order is fine for us; the checker insists
+    # Any order of nodes is fine for us, but not for the checker.
+    if sort_nodes(model.graph) or problem == "unchecked":
+        problem = _checker_problem(model)
+    if problem:
+        raise ModelFileError(f"{source} is not a valid ONNX model: {problem}")
+
+
+def _checker_problem(model: ModelProto | str) -> str | None:
+    """What onnx.checker says against a model or a file, None where it is valid."""
     try:
-        onnx.checker.check_model(str(path) if path and not sorted_here else model)
-    except (onnx.checker.ValidationError, ValueError, EncodeError) as error:
-        raise ModelFileError(f"{path or 'the model'} is not a valid ONNX model: {_one_line(error)}") from error
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError, EncodeError, RuntimeError) as error:
+        return _one_line(error)
+    return None
 
 
 def _one_line(error: Exception) -> str:

@@ -41,13 +41,15 @@ def attention(
     offset = _offset(q, past_key, nonpad_kv_seqlen)
     window = (left_window_size, 0 if is_causal else right_window_size)
     bias = _bias(q, k, attn_mask, nonpad_kv_seqlen, offset, window)
+    blind = None if bias is None else torch.isneginf(bias).all(-1, keepdim=True)  # queries that may see no key
+    # Their softmax would be NaN, and its gradient too, so they see every key and their result is dropped.
+    seen = None if bias is None or blind is None else torch.where(blind, 0, bias)
     if outputs < 4 and not softcap:
-        y = F.scaled_dot_product_attention(q, k, v, bias, scale=scale)
+        y = F.scaled_dot_product_attention(q, k, v, seen, scale=scale)
         scores = None
     else:
-        scores, y = _spelt_out(q, k, v, bias, scale, softcap, qk_matmul_output_mode)
-    if bias is not None:  # a query that may see no key gets zeros
-        y = torch.where(torch.isneginf(bias).all(-1, keepdim=True), 0, y)
+        scores, y = _spelt_out(q, k, v, bias, seen, scale, softcap, qk_matmul_output_mode)
+    y = y if blind is None else torch.where(blind, 0, y)
     y = y.transpose(1, 2).flatten(2) if flat else y
     return (y, *present, scores)[:outputs] if scores is not None else (y, *present)[:outputs]
 
@@ -100,14 +102,21 @@ def _bias(
 
 
 def _spelt_out(
-    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float | None, softcap: float, mode: int
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor | None,
+    seen: Tensor | None,
+    scale: float | None,
+    softcap: float,
+    mode: int,
 ) -> tuple[Tensor, Tensor]:
-    """The scores as `mode` asks for them, and the result."""
+    """The scores as `mode` asks for them, and the result; `seen` is the bias without queries that may see no key."""
     root = math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale)
     raw = (q * root) @ (k * root).transpose(-1, -2)
     capped = softcap * torch.tanh(raw / softcap) if softcap else raw
     masked = capped if bias is None else capped + bias
-    probabilities = torch.softmax(masked, -1)
+    probabilities = torch.softmax(capped if seen is None else capped + seen, -1)
     if bias is not None:
         probabilities = torch.where(torch.isneginf(bias).all(-1, keepdim=True), 0, probabilities)
     shown = {_RAW: raw, _CAPPED: capped, _MASKED: masked, _PROBABILITIES: probabilities}
