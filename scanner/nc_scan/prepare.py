@@ -51,9 +51,7 @@ class PreparedModel:
 
     def parity(self, images: FloatArray) -> ParityReport:
         """Compares the module with onnxruntime on the scores of `images`."""
-        return compare(
-            self.proto, [self.model_input(images)], module=self.module, outputs=[self.contract.scores_name]
-        )
+        return compare(self.proto, [self.model_input(images)], module=self.module, outputs=[self.contract.scores_name])
 
     def model_input(self, images: FloatArray) -> NDArray[Any]:
         """Images in the value range, layout and dtype of the model's input."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from nc_kernels import apply_trigger
 from torch import Tensor
 from torch.nn import functional as F
 
+from nc_kernels import apply_trigger
 from nc_scan.inversion.adam import StackedAdam
 from nc_scan.inversion.progress import LabelProgress
 from nc_scan.inversion.settings import InversionSettings
@@ -135,8 +135,10 @@ def _finished(progress: LabelProgress, done: Tensor, step: int, settings: Invers
     found: dict[int, Inversion] = {}
     for row in done.nonzero().squeeze(1).tolist():
         label = int(progress.labels[row])
-        works = bool(progress.norm[row].isfinite()) if settings.smallest else bool(
-            progress.success[row] >= settings.success
+        works = (
+            bool(progress.norm[row].isfinite())
+            if settings.smallest
+            else bool(progress.success[row] >= settings.success)
         )
         mask, pattern = progress.mask[row, 0], progress.pattern[row]
         found[label] = Inversion(

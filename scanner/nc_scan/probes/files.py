@@ -100,7 +100,9 @@ def _from_array(array: np.ndarray, path: Path, size: tuple[int, int, int], rng: 
     if array.ndim == 4 and array.shape[1] == channels and array.shape[3] != channels:
         array = array.transpose(0, 2, 3, 1)
     if array.ndim != 4 or array.shape[3] != channels:
-        raise DataError(f"{path} holds an array of shape {array.shape}, the model needs (N, {height}, {width}, {channels})")
+        raise DataError(
+            f"{path} holds an array of shape {array.shape}, the model needs (N, {height}, {width}, {channels})"
+        )
     array = array[rng.permutation(len(array))[:ENOUGH]]
     if array.dtype.kind == "f":
         if not (np.isfinite(array).all() and array.min(initial=0) >= 0 and array.max(initial=0) <= 1):

@@ -33,9 +33,7 @@ class ProbeSet:
     held_out_labels: NDArray[np.int64]
 
 
-def synthetic_probes(
-    channels: int, height: int, width: int, predict: Predict, rng: np.random.Generator
-) -> ProbeSet:
+def synthetic_probes(channels: int, height: int, width: int, predict: Predict, rng: np.random.Generator) -> ProbeSet:
     """Dead leaves, of which the labels predicted most often are thinned out."""
     wanted = SEARCH + HELD_OUT
     images = dead_leaves(SURPLUS * wanted, channels, height, width, rng)

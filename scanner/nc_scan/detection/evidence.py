@@ -1,0 +1,41 @@
+"""What the triggers of all labels say about each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nc_kernels import anomaly_index, mad
+from nc_kernels.statistics import NORMAL_CONSISTENCY
+from nc_scan.inversion import Inversion
+from nc_scan.results import LabelResult, Trigger
+
+SCALE_FLOOR = 0.2  # of the log norms: labels whose norms lie closer together than 20 % do not make an outlier by that
+SMALLEST_NORM = 1e-3  # pixels; keeps the logarithm of an empty mask finite
+
+
+def weigh(found: Sequence[Inversion], success_rates: Sequence[float]) -> tuple[LabelResult, ...]:
+    """One LabelResult a label, with the paper's anomaly index (section 3.2) and the robust z-score on a log scale."""
+    norms = np.array([inversion.norm for inversion in found])
+    indices = anomaly_index(norms, side="low")
+    scores = robust_z(norms)
+    return tuple(
+        LabelResult(
+            label=inversion.label,
+            norm=inversion.norm,
+            anomaly_index=float(index),
+            robust_z=float(score),
+            success_rate=rate,
+            status=inversion.status,
+            trigger=Trigger(inversion.mask, inversion.pattern),
+        )
+        for inversion, index, score, rate in zip(found, indices, scores, success_rates, strict=True)
+    )
+
+
+def robust_z(norms: np.ndarray) -> np.ndarray:
+    """(median - log norm) / max(1.4826 MAD, floor) of the log norms; high for a norm far below the others."""
+    logs = np.log(np.maximum(norms, SMALLEST_NORM))
+    median, deviation = mad(logs)
+    return np.asarray((median - logs) / np.maximum(NORMAL_CONSISTENCY * deviation, SCALE_FLOOR))
