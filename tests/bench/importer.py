@@ -3,7 +3,6 @@
 Ratios of forward plus input gradient against the same network in torch, each the median over rounds in which both run
 one after the other; and time and memory of importing a model of 100 MB.
 """
-# ruff: noqa: T201
 
 import statistics
 import subprocess

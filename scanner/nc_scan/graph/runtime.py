@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import ModelProto
 
