@@ -1,5 +1,6 @@
 """Numba's compiler as the kernels use it: without the GIL, cached on disk, and over several threads."""
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,8 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 def jit(function: Callable[..., Any]) -> Any:
     """Compile function, once for every machine: the second process loads the machine code.
 
-    Numba keeps it in `$NUMBA_CACHE_DIR`, else next to the source, else in the user's cache folder. Where it can write to
-    none of them (a read-only container) each process compiles anew.
+    Numba keeps it in `$NUMBA_CACHE_DIR`, else next to the source, else in the user's cache folder. Where it can write
+    to none of them (a read-only container) each process compiles anew.
     """
     try:
         return numba.njit(cache=True, **OPTIONS)(function)
@@ -34,7 +35,7 @@ def split(kernel: Callable[[int, int], None], length: int, step: int) -> None:
     steps = -(-length // step)
     parts = min(steps, threads)
     bounds = [min(length, steps * part // max(parts, 1) * step) for part in range(parts + 1)]
-    ranges = list(zip(bounds[:-1], bounds[1:], strict=True))
+    ranges = list(itertools.pairwise(bounds))
     waiting = [_pool(threads).submit(kernel, *bounds) for bounds in ranges[1:]]
     for first, last in ranges[:1]:
         kernel(first, last)

@@ -1,9 +1,9 @@
 """Trigger application on the CPU: one pass over the result forward, one over the gradient backward.
 
-Memory is seen as runs. An image of C channels is stored in C planes of height * width values (planar) or in one plane of
-height * width * C (channels last); `group` is the number of values that one pixel has in a plane, 1 or C. Work goes in
-tiles of pixels, so that the images' part of a tile stays in the cache while every label uses it, and the large array is
-read or written once, past the cache.
+Memory is seen as runs. An image of C channels is stored in C planes of height * width values (planar) or in one plane
+of height * width * C (channels last); `group` is the number of values that one pixel has in a plane, 1 or C. Work goes
+in tiles of pixels, so that the images' part of a tile stays in the cache while every label uses it, and the large array
+is read or written once, past the cache.
 """
 
 from typing import Any
@@ -69,7 +69,6 @@ def _blend(
     paint = np.empty((planes, step * group), images.dtype)
     for start in range(first, last, step):
         stop = min(start + step, last)
-        size = (stop - start) * group
         for block in range(0, count, IMAGE_BLOCK):
             images_here = min(IMAGE_BLOCK, count - block)
             _gather(images[block : block + images_here], pixels, group, start, stop)

@@ -1,7 +1,7 @@
 """What Numba cannot express: stores that bypass the cache, sums that stay in vector registers, 16-bit floats.
 
-The two functions are LLVM instructions behind `numba.extending.intrinsic`. 16-bit floats are passed as their bits, since
-Numba has neither type on the CPU: bfloat16 as uint16 and float16 as int16.
+The two functions are LLVM instructions behind `numba.extending.intrinsic`. 16-bit floats are passed as their bits,
+since Numba has neither type on the CPU: bfloat16 as uint16 and float16 as int16.
 """
 
 from typing import Any
@@ -58,7 +58,7 @@ def stream_blend(_context: Any, out: Any, keep: Any, pixels: Any, paint: Any) ->
 def fence(_context: Any) -> Any:
     """Finish what `stream` has begun: such stores are not ordered with the ones that tell another thread of them."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
         builder.fence("seq_cst")
         return context.get_dummy_value()
 

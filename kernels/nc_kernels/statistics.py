@@ -17,8 +17,8 @@ def mad(values: Any, *, backend: str | None = None) -> tuple[Any, Any]:
     """Median and median absolute deviation, median(|v - median(v)|), of each row.
 
     The median of an even count is the mean of the two middle values. Equal to `numpy.median` and
-    `scipy.stats.median_abs_deviation`: a row that holds a NaN gives NaN for both; infinities are ordered like numbers, and
-    a row whose median is infinite has a NaN MAD.
+    `scipy.stats.median_abs_deviation`: a row that holds a NaN gives NaN for both; infinities are ordered like numbers,
+    and a row whose median is infinite has a NaN MAD.
 
     Args:
         values: (rows, N) or (N,) with N >= 1, float32 or float64, a NumPy array or torch tensor.

@@ -53,8 +53,8 @@ Exit codes:
 def command(model: Path, json_file: Path | None, **options: Any) -> int:
     """Find out whether MODEL, an ONNX image classifier, has a backdoor.
 
-    Searches for every label the smallest trigger that sends all images to it. A label with an abnormally small one is the
-    target of a backdoor. Needs no data: without --data it looks through the model with synthetic images.
+    Searches for every label the smallest trigger that sends all images to it. A label with an abnormally small one
+    is the target of a backdoor. Needs no data: without --data it looks through the model with synthetic images.
     """
     from nc_scan.errors import NcScanError, NotScannableError
 

@@ -55,7 +55,7 @@ def on_cpu(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Iterator[An
         getattr(library, f"run_{name}")(-(-threads // cuda.THREADS), cuda.THREADS, pointers)
 
     monkeypatch.setattr(cuda, "launch", launch)
-    yield cuda
+    return cuda
 
 
 @pytest.mark.parametrize("images_last", [False, True])

@@ -60,5 +60,6 @@ def decide_as_paper(labels: Sequence[LabelResult]) -> Decision:
     """Backdoored where the largest low-side MAD anomaly index is at least 2 (paper, section 3.2)."""
     top = max(labels, key=lambda label: label.anomaly_index)
     found = top.anomaly_index >= PAPER_THRESHOLD
-    reason = f"largest anomaly index {top.anomaly_index:.2f}, label {top.label}; the paper's threshold is {PAPER_THRESHOLD:g}"
+    index = f"largest anomaly index {top.anomaly_index:.2f}, label {top.label}"
+    reason = f"{index}; the paper's threshold is {PAPER_THRESHOLD:g}"
     return Decision("backdoored" if found else "clean", (top.label,) if found else (), (reason,), None, tuple(labels))

@@ -9,8 +9,8 @@ from torch import Tensor
 class StackedAdam:
     """Kingma and Ba 2014, algorithm 1, on `values` (labels, ...), kept in [0, 1] by projection.
 
-    Projection takes the place of the usual tanh parametrisation: its gradient does not vanish where a mask nears 0 or 1,
-    so that a search needs about a quarter of the steps.
+    Projection takes the place of the usual tanh parametrisation: its gradient does not vanish where a mask nears 0 or
+    1, so that a search needs about a quarter of the steps.
     """
 
     def __init__(self, values: Tensor, rate: float, betas: tuple[float, float]) -> None:

@@ -21,7 +21,8 @@ Predict = Callable[[FloatArray], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class ProbeSet:
-    """Probe images, float32 (N, channels, height, width) in [0, 1]; `labels` are those that the deployed model predicts.
+    """Probe images, float32 (N, channels, height, width) in [0, 1]; `labels` are those that the deployed model
+    predicts.
 
     `search` serves the inversion; `held_out`, disjoint from it, serves the replay.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -75,8 +77,7 @@ def _shade(mask: FloatArray) -> list[str]:
     rows = max(1, round(columns * height / width / 2))
     ys, xs = np.linspace(0, height, rows + 1).astype(int), np.linspace(0, width, columns + 1).astype(int)
     cells = [
-        [mask[y0:y1, x0:x1].max(initial=0) for x0, x1 in zip(xs, xs[1:], strict=False)]
-        for y0, y1 in zip(ys, ys[1:], strict=False)
+        [mask[y0:y1, x0:x1].max(initial=0) for x0, x1 in itertools.pairwise(xs)] for y0, y1 in itertools.pairwise(ys)
     ]
     frame = "─" * columns
     body = ["│" + "".join(SHADES[round(float(v) * (len(SHADES) - 1))] for v in row) + "│" for row in cells]

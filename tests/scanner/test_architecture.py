@@ -1,0 +1,42 @@
+"""Dependencies point down (docs/architecture.md)."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"nc_kernels": "kernels", "nc_scan": "scanner", "nc_trainers": "trainers"}
+FORBIDDEN = [
+    ("kernels/nc_kernels", ("nc_scan", "nc_trainers", "click", "rich")),
+    ("trainers/nc_trainers", ("nc_scan",)),
+    ("scanner/nc_scan", ("nc_trainers", "nc_scan.cli")),
+    ("scanner/nc_scan/graph", ("nc_scan.inversion", "nc_scan.detection", "nc_scan.reports", "nc_scan.contract")),
+    ("scanner/nc_scan/inversion", ("nc_scan.detection", "nc_scan.reports", "nc_scan.graph")),
+    ("scanner/nc_scan/reports", ("torch", "nc_scan.inversion", "nc_scan.detection", "nc_scan.graph")),
+]
+
+
+def imports(file: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+@pytest.mark.parametrize(("folder", "forbidden"), FORBIDDEN, ids=[folder for folder, _ in FORBIDDEN])
+def test_a_package_imports_nothing_above_it(folder: str, forbidden: tuple[str, ...]) -> None:
+    files = list((ROOT / folder).rglob("*.py"))
+    assert files
+    for file in files:
+        for name in imports(file):
+            assert not any(name == f or name.startswith(f + ".") for f in forbidden), f"{file} imports {name}"
+
+
+@pytest.mark.parametrize("leaf", ["results.py", "errors.py"])
+def test_results_and_errors_are_leaves(leaf: str) -> None:
+    assert not any(name.startswith(("nc_", "torch", "click")) for name in imports(ROOT / "scanner/nc_scan" / leaf))
+
+
+def test_only_the_command_line_knows_click() -> None:
+    users = {file.name for file in (ROOT / "scanner/nc_scan").rglob("*.py") if "click" in imports(file)}
+    assert users == {"cli.py"}
