@@ -16,6 +16,7 @@ from nc_scan.inversion.settings import InversionSettings
 from nc_scan.results import FloatArray, Status
 
 MASK_START = (0.2, 0.4)  # every pixel takes part at first; which ones stay is decided while the norm shrinks
+BLOCK = 4  # pixels a side
 CHUNK_VALUES = 32_000_000  # input values (labels x batch x channels x height x width) that one step may hold
 
 Scores = Callable[[Tensor], Tensor]
@@ -59,15 +60,22 @@ def invert(
     """
     size = settings.batch * images[0].numel()
     chunk = max(1, CHUNK_VALUES // size)
+    tracks = [label for label in labels for _ in range(settings.starts)]
     found: list[Inversion] = []
-    for start in range(0, len(labels), chunk):
-        part = labels[start : start + chunk]
+    for start in range(0, len(tracks), chunk):
+        part = tracks[start : start + chunk]
 
         def report(done: int, before: int = start) -> None:
-            on_step(before * settings.steps + done, len(labels) * settings.steps)
+            on_step(before * settings.steps + done, len(tracks) * settings.steps)
 
         found += _invert_chunk(scores, images, part, settings, scale, offset, generator, report)
-    return found
+    starts = settings.starts
+    return [_smallest(found[row : row + starts]) for row in range(0, len(found), starts)]
+
+
+def _smallest(searches: Sequence[Inversion]) -> Inversion:
+    """The smallest trigger among those that work, or of all where none does."""
+    return min(searches, key=lambda inversion: (inversion.status != "converged", inversion.norm))
 
 
 def _invert_chunk(
@@ -83,10 +91,13 @@ def _invert_chunk(
     masks, patterns = _start(len(labels), images, settings, generator)
     progress = LabelProgress(torch.tensor(labels, device=images.device), masks.values, patterns.values, settings)
     batches = _batches(images, settings.batch, generator)
+    rows = torch.arange(len(labels), device=images.device)
     found: dict[int, Inversion] = {}
     for step in range(1, settings.steps + 1):
         batch = next(batches)
-        stamped = apply_trigger(batch, masks.values, patterns.values, scale=scale, offset=offset, channels_last=True)
+        stamped = apply_trigger(
+            batch, masks.values, patterns.values, scale=scale, offset=offset, channels_last=True, backend="torch"
+        )
         logits = scores(stamped.flatten(0, 1))
         targets = progress.labels.repeat_interleave(len(batch))
         entropy = F.cross_entropy(logits, targets, reduction="none").view(-1, len(batch)).mean(1)
@@ -99,14 +110,15 @@ def _invert_chunk(
 
         done = progress.done() if step < settings.steps else torch.ones_like(progress.labels, dtype=torch.bool)
         if done.any():
-            found.update(_finished(progress, done, step, settings))
+            found.update(_finished(progress, rows, done, step, settings))
+            rows = rows[~done]
             stay = (~done).nonzero().squeeze(1)
             for state in (masks, patterns, progress):
                 state.keep(stay)
         report(len(found) * settings.steps + len(progress.labels) * step)
         if not len(progress.labels):
             break
-    return [found[label] for label in labels]
+    return [found[row] for row in range(len(labels))]
 
 
 def _start(
@@ -115,7 +127,10 @@ def _start(
     channels, height, width = images.shape[1:]
     low, high = MASK_START
     masks = low + (high - low) * torch.rand(count, 1, height, width, generator=generator)
-    patterns = torch.rand(count, channels, height, width, generator=generator)
+    # Patterns start as black and white blocks: a search that starts from fine noise rarely meets a patch trigger.
+    blocks = torch.rand(count, 1, -(-height // BLOCK), -(-width // BLOCK), generator=generator).round()
+    patterns = blocks.repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)[:, :, :height, :width]
+    patterns = patterns.repeat(1, channels, 1, 1)
     return (
         StackedAdam(masks.to(images.device), settings.mask_rate, settings.betas),
         StackedAdam(patterns.to(images.device), settings.pattern_rate, settings.betas),
@@ -131,7 +146,9 @@ def _batches(images: Tensor, size: int, generator: torch.Generator) -> Iterator[
             yield images[order[start : start + size]]
 
 
-def _finished(progress: LabelProgress, done: Tensor, step: int, settings: InversionSettings) -> dict[int, Inversion]:
+def _finished(
+    progress: LabelProgress, rows: Tensor, done: Tensor, step: int, settings: InversionSettings
+) -> dict[int, Inversion]:
     found: dict[int, Inversion] = {}
     for row in done.nonzero().squeeze(1).tolist():
         label = int(progress.labels[row])
@@ -141,7 +158,7 @@ def _finished(progress: LabelProgress, done: Tensor, step: int, settings: Invers
             else bool(progress.success[row] >= settings.success)
         )
         mask, pattern = progress.mask[row, 0], progress.pattern[row]
-        found[label] = Inversion(
+        found[int(rows[row])] = Inversion(
             label,
             mask.float().cpu().numpy().copy(),
             pattern.float().cpu().numpy().copy(),

@@ -10,6 +10,7 @@ class InversionSettings:
     """How a search runs; all rates are per step.
 
     Attributes:
+        starts: searches a label, from different starts; the smallest trigger counts.
         steps: at most so many gradient steps a label.
         batch: probes a step, the same for all labels.
         mask_rate, pattern_rate: Adam's learning rates; masks and patterns live in [0, 1].
@@ -23,6 +24,7 @@ class InversionSettings:
         smallest: return the smallest successful trigger seen rather than the last one.
     """
 
+    starts: int
     steps: int
     batch: int
     mask_rate: float
@@ -38,7 +40,8 @@ class InversionSettings:
 
 
 ADAPTIVE = InversionSettings(
-    steps=400,
+    starts=3,
+    steps=200,
     batch=8,
     mask_rate=0.1,
     pattern_rate=0.2,
@@ -48,12 +51,13 @@ ADAPTIVE = InversionSettings(
     cost_up=1.06,
     cost_down=1.09,
     memory=0.85,
-    patience=120,
+    patience=60,
     smallest=True,
 )
 """λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""
 
 PAPER = InversionSettings(
+    starts=1,
     steps=500,
     batch=32,
     mask_rate=0.1,
