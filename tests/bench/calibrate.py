@@ -20,7 +20,7 @@ def main(zoo: Path) -> None:
     table = zoo / "evidence.csv"
     known = {row[0]: row for row in csv.reader(table.open())} if table.exists() else {}
     with table.open("a", newline="") as file:
-        for path in sorted(zoo.glob("*.onnx"), key=lambda p: p.stem.split("-")[1:] + [p.stem]):
+        for path in sorted(zoo.glob("*.onnx"), key=lambda p: [*p.stem.split("-")[1:], p.stem]):
             if path.stem not in known:
                 result = scan(path)
                 top = min(result.labels, key=lambda label: label.norm)
