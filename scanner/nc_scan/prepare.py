@@ -77,5 +77,5 @@ def prepare(proto: ModelProto, contract: InputContract, device: str) -> Prepared
 
 def _computes_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.cuda.is_bf16_supported(including_emulation=False) is True
     return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # oneDNN: AVX-512 or newer

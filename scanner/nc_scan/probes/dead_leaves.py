@@ -27,7 +27,7 @@ def dead_leaves(count: int, channels: int, height: int, width: int, rng: np.rand
     side = max(height, width)
     shape = (count, LEAVES)
     colors = rng.uniform(0, 1, (*shape, 1)) + rng.normal(0, CHROMA, (*shape, channels))
-    return _paint(
+    images: FloatArray = _paint(
         np.empty((count, channels, height, width), np.float32),
         _power_law_radii(shape, rng) * side,
         (rng.uniform(-0.1, 1.1, (*shape, 2)) * (height, width)).astype(np.float32),
@@ -39,6 +39,7 @@ def dead_leaves(count: int, channels: int, height: int, width: int, rng: np.rand
         rng.integers(0, TEXTURES, shape),
         rng.gamma(1.0, 1.0, shape).astype(np.float32),
     )
+    return images
 
 
 def _power_law_radii(shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
@@ -52,7 +53,7 @@ def _one_over_f(count: int, side: int, rng: np.random.Generator) -> FloatArray:
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
     frequency[0, 0] = np.inf
     noise = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(count, side, side))) / frequency, s=(side, side))
-    return (noise / noise.std(axis=(1, 2), keepdims=True)).astype(np.float32)
+    return np.asarray(noise / noise.std(axis=(1, 2), keepdims=True), np.float32)
 
 
 @njit(parallel=True, cache=True, fastmath=True)

@@ -59,7 +59,7 @@ def _fit(image: Image.Image, channels: int, height: int, width: int) -> FloatArr
     image = image.convert(MODES[channels])
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image, np.float32).reshape(height, width, channels).transpose(2, 0, 1) / 255
+    return np.asarray(image, np.float32).reshape(height, width, channels).transpose(2, 0, 1) / np.float32(255)
 
 
 def _parquet_images(tables: list[Path], rng: np.random.Generator) -> Iterator[Image.Image]:
