@@ -58,24 +58,16 @@ def invert(
     Returns:
         one Inversion a label, in order. A label is `not_converged` where no trigger reached the success rate.
     """
-    size = settings.batch * images[0].numel()
-    chunk = max(1, CHUNK_VALUES // size)
-    tracks = [label for label in labels for _ in range(settings.starts)]
+    chunk = max(1, CHUNK_VALUES // (settings.starts * settings.batch * images[0].numel()))
     found: list[Inversion] = []
-    for start in range(0, len(tracks), chunk):
-        part = tracks[start : start + chunk]
+    for start in range(0, len(labels), chunk):
+        part = labels[start : start + chunk]
 
-        def report(done: int, before: int = start) -> None:
-            on_step(before * settings.steps + done, len(tracks) * settings.steps)
+        def report(step: int, before: int = start, count: int = len(part)) -> None:
+            on_step(before * settings.steps + count * step, len(labels) * settings.steps)
 
         found += _invert_chunk(scores, images, part, settings, scale, offset, generator, report)
-    starts = settings.starts
-    return [_smallest(found[row : row + starts]) for row in range(0, len(found), starts)]
-
-
-def _smallest(searches: Sequence[Inversion]) -> Inversion:
-    """The smallest trigger among those that work, or of all where none does."""
-    return min(searches, key=lambda inversion: (inversion.status != "converged", inversion.norm))
+    return found
 
 
 def _invert_chunk(
@@ -88,10 +80,10 @@ def _invert_chunk(
     generator: torch.Generator,
     report: Callable[[int], None],
 ) -> list[Inversion]:
-    masks, patterns = _start(len(labels), images, settings, generator)
-    progress = LabelProgress(torch.tensor(labels, device=images.device), masks.values, patterns.values, settings)
+    searched = torch.tensor(labels, device=images.device).repeat_interleave(settings.starts)
+    masks, patterns = _start(len(searched), images, settings, generator)
+    progress = LabelProgress(searched, masks.values, patterns.values, settings)
     batches = _batches(images, settings.batch, generator)
-    rows = torch.arange(len(labels), device=images.device)
     found: dict[int, Inversion] = {}
     for step in range(1, settings.steps + 1):
         batch = next(batches)
@@ -108,17 +100,17 @@ def _invert_chunk(
         masks.step(gradients[0])
         patterns.step(gradients[1])
 
-        done = progress.done() if step < settings.steps else torch.ones_like(progress.labels, dtype=torch.bool)
-        if done.any():
-            found.update(_finished(progress, rows, done, step, settings))
-            rows = rows[~done]
-            stay = (~done).nonzero().squeeze(1)
+        done = progress.done() | (step == settings.steps)
+        found.update(_results(progress, done, step, settings))
+        leave = done | progress.behind() if step == settings.trial else done
+        if leave.any():
+            stay = (~leave).nonzero().squeeze(1)
             for state in (masks, patterns, progress):
                 state.keep(stay)
-        report(len(found) * settings.steps + len(progress.labels) * step)
+        report(step if len(progress.labels) else settings.steps)
         if not len(progress.labels):
             break
-    return [found[row] for row in range(len(labels))]
+    return [found[label] for label in labels]
 
 
 def _start(
@@ -146,24 +138,11 @@ def _batches(images: Tensor, size: int, generator: torch.Generator) -> Iterator[
             yield images[order[start : start + size]]
 
 
-def _finished(
-    progress: LabelProgress, rows: Tensor, done: Tensor, step: int, settings: InversionSettings
-) -> dict[int, Inversion]:
+def _results(progress: LabelProgress, done: Tensor, step: int, settings: InversionSettings) -> dict[int, Inversion]:
     found: dict[int, Inversion] = {}
     for row in done.nonzero().squeeze(1).tolist():
-        label = int(progress.labels[row])
-        works = (
-            bool(progress.norm[row].isfinite())
-            if settings.smallest
-            else bool(progress.success[row] >= settings.success)
-        )
-        mask, pattern = progress.mask[row, 0], progress.pattern[row]
-        found[int(rows[row])] = Inversion(
-            label,
-            mask.float().cpu().numpy().copy(),
-            pattern.float().cpu().numpy().copy(),
-            float(mask.sum()),
-            "converged" if works else "not_converged",
-            step,
-        )
+        works = bool(progress.norm[row].isfinite() if settings.smallest else progress.success[row] >= settings.success)
+        mask, pattern = progress.mask[row, 0].cpu().numpy(), progress.pattern[row].cpu().numpy()
+        label, status = int(progress.labels[row]), "converged" if works else "not_converged"
+        found[label] = Inversion(label, mask.copy(), pattern.copy(), float(mask.sum()), status, step)
     return found

@@ -46,6 +46,14 @@ class LabelProgress:
         patience = self._settings.patience
         return self._since >= patience if patience else torch.zeros_like(self._since, dtype=torch.bool)
 
+    def behind(self) -> Tensor:
+        """Which searches (bool) have a smaller successful trigger, or a higher success, beside them for their label."""
+        order = torch.stack([self.norm, -self.success], 1).tolist()
+        labels = self.labels.tolist()
+        ahead = {label: min((order[i], i) for i, other in enumerate(labels) if other == label) for label in set(labels)}
+        best = [ahead[label][1] == i for i, label in enumerate(labels)]
+        return ~torch.tensor(best, device=self.labels.device)
+
     def keep(self, index: Tensor) -> None:
         """Drops all labels but those at `index`."""
         for name in ("labels", "cost", "success", "norm", "mask", "pattern", "_milestone", "_since"):

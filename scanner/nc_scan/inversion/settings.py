@@ -10,7 +10,8 @@ class InversionSettings:
     """How a search runs; all rates are per step.
 
     Attributes:
-        starts: searches a label, from different starts; the smallest trigger counts.
+        starts: searches a label, each from another start.
+        trial: the step after which only the search with the smallest trigger goes on for each label.
         steps: at most so many gradient steps a label.
         batch: probes a step, the same for all labels.
         mask_rate, pattern_rate: Adam's learning rates; masks and patterns live in [0, 1].
@@ -25,6 +26,7 @@ class InversionSettings:
     """
 
     starts: int
+    trial: int
     steps: int
     batch: int
     mask_rate: float
@@ -40,8 +42,9 @@ class InversionSettings:
 
 
 ADAPTIVE = InversionSettings(
-    starts=3,
-    steps=200,
+    starts=4,
+    trial=80,
+    steps=300,
     batch=8,
     mask_rate=0.1,
     pattern_rate=0.2,
@@ -51,13 +54,14 @@ ADAPTIVE = InversionSettings(
     cost_up=1.06,
     cost_down=1.09,
     memory=0.85,
-    patience=60,
+    patience=100,
     smallest=True,
 )
 """λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""
 
 PAPER = InversionSettings(
     starts=1,
+    trial=1,
     steps=500,
     batch=32,
     mask_rate=0.1,
