@@ -87,9 +87,7 @@ def _invert_chunk(
     found: dict[int, Inversion] = {}
     for step in range(1, settings.steps + 1):
         batch = next(batches)
-        stamped = apply_trigger(
-            batch, masks.values, patterns.values, scale=scale, offset=offset, channels_last=True, backend="torch"
-        )
+        stamped = apply_trigger(batch, masks.values, patterns.values, scale=scale, offset=offset, channels_last=True)
         logits = scores(stamped.flatten(0, 1))
         targets = progress.labels.repeat_interleave(len(batch))
         entropy = F.cross_entropy(logits, targets, reduction="none").view(-1, len(batch)).mean(1)

@@ -51,9 +51,9 @@ ADAPTIVE = InversionSettings(
     betas=(0.5, 0.9),
     success=0.99,
     cost=0.01,
-    cost_up=1.06,
-    cost_down=1.09,
-    memory=0.85,
+    cost_up=1.04,
+    cost_down=1.06,
+    memory=0.93,
     patience=100,
     smallest=True,
 )

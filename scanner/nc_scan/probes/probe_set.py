@@ -12,8 +12,8 @@ from nc_scan.errors import DataError
 from nc_scan.probes.dead_leaves import dead_leaves
 from nc_scan.results import FloatArray
 
-SEARCH, HELD_OUT = 128, 256
-SURPLUS = 4  # synthetic images made for each one kept, so that the predicted labels can be balanced
+SEARCH, HELD_OUT = 1024, 256
+SURPLUS = 2  # synthetic images made for each one kept, so that the predicted labels can be balanced
 FEWEST = 16
 
 Predict = Callable[[FloatArray], NDArray[np.int64]]
