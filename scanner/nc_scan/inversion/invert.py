@@ -15,7 +15,8 @@ from nc_scan.inversion.progress import LabelProgress
 from nc_scan.inversion.settings import InversionSettings
 from nc_scan.results import FloatArray, Status
 
-MASK_START = (0.2, 0.4)  # every pixel takes part at first; which ones stay is decided while the norm shrinks
+MASK_LEVELS = (0.2, 0.6)  # every pixel takes part at first; which ones stay is decided while the norm shrinks
+MASK_NOISE = 0.2
 BLOCK = 4  # pixels a side
 CHUNK_VALUES = 32_000_000  # input values (labels x batch x channels x height x width) that one step may hold
 
@@ -114,13 +115,20 @@ def _invert_chunk(
 def _start(
     count: int, images: Tensor, settings: InversionSettings, generator: torch.Generator
 ) -> tuple[StackedAdam, StackedAdam]:
+    """Masks of a random level, patterns of random blocks, grey or coloured.
+
+    A search that starts from fine noise rarely meets a patch trigger; which blocks meet it depends on its colour.
+    """
     channels, height, width = images.shape[1:]
-    low, high = MASK_START
-    masks = low + (high - low) * torch.rand(count, 1, height, width, generator=generator)
-    # Patterns start as black and white blocks: a search that starts from fine noise rarely meets a patch trigger.
-    blocks = torch.rand(count, 1, -(-height // BLOCK), -(-width // BLOCK), generator=generator).round()
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=generator)
+
+    low, high = MASK_LEVELS
+    masks = low + (high - low) * uniform(1, 1, 1) + MASK_NOISE * (uniform(1, height, width) - 0.5)
+    blocks = uniform(channels, -(-height // BLOCK), -(-width // BLOCK)).round()
+    blocks = torch.where(uniform(1, 1, 1) < 0.5, blocks, blocks[:, :1])
     patterns = blocks.repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)[:, :, :height, :width]
-    patterns = patterns.repeat(1, channels, 1, 1)
     return (
         StackedAdam(masks.to(images.device), settings.mask_rate, settings.betas),
         StackedAdam(patterns.to(images.device), settings.pattern_rate, settings.betas),
@@ -141,6 +149,7 @@ def _results(progress: LabelProgress, done: Tensor, step: int, settings: Inversi
     for row in done.nonzero().squeeze(1).tolist():
         works = bool(progress.norm[row].isfinite() if settings.smallest else progress.success[row] >= settings.success)
         mask, pattern = progress.mask[row, 0].cpu().numpy(), progress.pattern[row].cpu().numpy()
-        label, status = int(progress.labels[row]), "converged" if works else "not_converged"
+        label = int(progress.labels[row])
+        status: Status = "converged" if works else "not_converged"
         found[label] = Inversion(label, mask.copy(), pattern.copy(), float(mask.sum()), status, step)
     return found

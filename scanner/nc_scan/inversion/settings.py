@@ -42,9 +42,9 @@ class InversionSettings:
 
 
 ADAPTIVE = InversionSettings(
-    starts=4,
-    trial=80,
-    steps=300,
+    starts=5,
+    trial=70,
+    steps=280,
     batch=8,
     mask_rate=0.1,
     pattern_rate=0.2,

@@ -15,18 +15,22 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 
 LEAVES = 160
-SMALLEST_RADIUS = 0.03  # share of the image's side
+SMALLEST_RADII = (0.03, 0.4)  # share of the image's side; from cluttered to simple images
 LARGEST_RADIUS = 0.6
 TEXTURES = 16
 TEXTURE_CONTRAST = 0.08
-CHROMA = 0.12  # standard deviation of a leaf's colour around its grey level
+CHROMA = (0.0, 0.25)  # standard deviation of a leaf's colour around its grey level
+CONTRASTS = (0.2, 1.0)  # share of the grey levels that the leaves of one image span
 
 
 def dead_leaves(count: int, channels: int, height: int, width: int, rng: np.random.Generator) -> FloatArray:
-    """`count` images, float32 (count, channels, height, width) in [0, 1]."""
+    """`count` images, float32 (count, channels, height, width) in [0, 1].
+
+    Clutter, contrast, brightness and colourfulness vary from image to image, more than in photographs: a trigger that
+    works on all of them owes little to what it is put on.
+    """
     side = max(height, width)
     shape = (count, LEAVES)
-    colors = rng.uniform(0, 1, (*shape, 1)) + rng.normal(0, CHROMA, (*shape, channels))
     images: FloatArray = _paint(
         np.empty((count, channels, height, width), np.float32),
         _power_law_radii(shape, rng) * side,
@@ -34,7 +38,7 @@ def dead_leaves(count: int, channels: int, height: int, width: int, rng: np.rand
         rng.uniform(0, math.pi, shape).astype(np.float32),
         rng.uniform(0.3, 1.0, shape).astype(np.float32),
         rng.integers(0, 2, shape),
-        colors.astype(np.float32),
+        _colors(shape, channels, rng),
         _one_over_f(TEXTURES, side, rng) * np.float32(TEXTURE_CONTRAST),
         rng.integers(0, TEXTURES, shape),
         rng.gamma(1.0, 1.0, shape).astype(np.float32),
@@ -42,10 +46,18 @@ def dead_leaves(count: int, channels: int, height: int, width: int, rng: np.rand
     return images
 
 
-def _power_law_radii(shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
+def _power_law_radii(shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
     """Radii with density proportional to r^-3, the one that makes the image scale invariant, by inverse transform."""
-    low, high = SMALLEST_RADIUS**-2, LARGEST_RADIUS**-2
-    return (rng.uniform(high, low, shape) ** -0.5).astype(np.float32)
+    smallest = np.exp(rng.uniform(*np.log(SMALLEST_RADII), (shape[0], 1)))
+    return np.asarray(rng.uniform(LARGEST_RADIUS**-2, smallest**-2, shape) ** -0.5, np.float32)
+
+
+def _colors(shape: tuple[int, int], channels: int, rng: np.random.Generator) -> FloatArray:
+    """Leaf colours (count, leaves, channels), mostly grey: each image has a range of grey levels of its own."""
+    span = rng.uniform(*CONTRASTS, (shape[0], 1, 1))
+    darkest = rng.uniform(0, 1 - span)
+    chroma = rng.uniform(*CHROMA, (shape[0], 1, 1)) * rng.normal(size=(*shape, channels))
+    return np.asarray(darkest + span * (rng.uniform(0, 1, (*shape, 1)) + chroma), np.float32)
 
 
 def _one_over_f(count: int, side: int, rng: np.random.Generator) -> FloatArray:
@@ -53,7 +65,7 @@ def _one_over_f(count: int, side: int, rng: np.random.Generator) -> FloatArray:
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
     frequency[0, 0] = np.inf
     noise = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(count, side, side))) / frequency, s=(side, side))
-    return np.asarray(noise / noise.std(axis=(1, 2), keepdims=True), np.float32)
+    return np.asarray(noise / np.maximum(noise.std(axis=(1, 2), keepdims=True), 1e-6), np.float32)
 
 
 @njit(parallel=True, cache=True, fastmath=True)

@@ -2,15 +2,18 @@
 
 import numpy as np
 import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
 from nc_scan.contract import infer_contract
 from nc_scan.contract.value_range import RANGES
 from nc_scan.errors import NotScannableError
-from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 LABELS = 5
 
 
-def classifier(shape: list, *, tail: str | None = "Softmax", dtype: int = TensorProto.FLOAT, axis: int = -1) -> ModelProto:
+def classifier(
+    shape: list, *, tail: str | None = "Softmax", dtype: int = TensorProto.FLOAT, axis: int = -1
+) -> ModelProto:
     """Sums the image over all axes but the first, times a weight a label, with `tail` after it."""
     nodes = [
         helper.make_node("Cast", ["x"], ["float"], to=TensorProto.FLOAT),
@@ -91,7 +94,13 @@ def test_what_cannot_be_an_image_is_refused(shape: list) -> None:
 
 @pytest.mark.parametrize(
     ("name", "pixel", "value"),
-    [("0..1", 0.5, 0.5), ("0..255", 1.0, 255.0), ("-1..1", 0.0, -1.0), ("imagenet", 0.485, 0.0), ("cifar10", 0.4914, 0.0)],
+    [
+        ("0..1", 0.5, 0.5),
+        ("0..255", 1.0, 255.0),
+        ("-1..1", 0.0, -1.0),
+        ("imagenet", 0.485, 0.0),
+        ("cifar10", 0.4914, 0.0),
+    ],
 )
 def test_ranges(name: str, pixel: float, value: float) -> None:
     chosen = RANGES[name].for_channels(3)

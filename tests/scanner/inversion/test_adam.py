@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from nc_scan.inversion.adam import StackedAdam
 
 

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 import torch
-from nc_scan.inversion import ADAPTIVE, PAPER, Inversion, InversionSettings, invert
 from torch import Tensor
+
+from nc_scan.inversion import ADAPTIVE, PAPER, Inversion, InversionSettings, invert
 
 LABELS, SIDE, PATCH = 4, 16, 3
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nc_scan.probes.dead_leaves import dead_leaves
 
 
