@@ -11,8 +11,9 @@ from importlib import resources
 
 import numpy as np
 
-RIDGE = 0.05
-ITERATIONS = 200
+PRIOR_SD = 2.5  # of a coefficient on standardised features: weakly informative, Gelman et al. 2008
+ITERATIONS = 100
+SMALLEST = 1e-6  # share of the pixels; keeps the logarithm of an empty mask finite
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Calibration:
 
     def probability(self, relative_norm: float, robust_z: float) -> float:
         """Probability in [0, 1] that a backdoor leads to a label with that norm (share of the pixels) and z-score."""
-        odds = self.intercept + self.size * math.log(max(relative_norm, 1e-6)) + self.outlier * robust_z
+        odds = self.intercept + self.size * math.log(max(relative_norm, SMALLEST)) + self.outlier * robust_z
         return 1 / (1 + math.exp(-max(-500.0, min(500.0, odds))))
 
 
@@ -44,21 +45,23 @@ def shipped_calibration() -> Calibration:
     return Calibration(**{**fields, "models": tuple(fields["models"])})
 
 
-def fit(evidence: Sequence[tuple[float, float]], backdoored: Sequence[bool]) -> Calibration:
-    """Ridge logistic regression by Newton's method on one row a model: (norm / pixels, robust z) of its top label.
+def fit(evidence: Sequence[tuple[float, float]], backdoored: Sequence[bool], scans_per_model: int = 1) -> Calibration:
+    """Logistic regression by Newton's method on one row a scan: (norm / pixels, robust z) of its smallest trigger.
 
-    The ridge, on standardised features, keeps the odds finite where the zoo is separated without error.
+    The prior on the coefficients keeps the odds finite where the zoo is separated without error. Several scans of one
+    model (with other seeds) share the weight of one.
     """
-    features = np.array([(math.log(max(norm, 1e-6)), z) for norm, z in evidence])
+    features = np.array([(math.log(max(norm, SMALLEST)), z) for norm, z in evidence])
     mean, std = features.mean(0), features.std(0)
     x = np.column_stack([np.ones(len(features)), (features - mean) / std])
     y = np.array(backdoored, float)
-    penalty = RIDGE * len(y) * np.diag([0.0, 1.0, 1.0])
+    prior = scans_per_model * np.diag([0.0, PRIOR_SD**-2, PRIOR_SD**-2])
     weights = np.zeros(3)
     for _ in range(ITERATIONS):
         p = 1 / (1 + np.exp(-x @ weights))
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + penalty
-        weights -= np.linalg.solve(hessian, x.T @ (p - y) + penalty @ weights)
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + prior
+        weights -= np.linalg.solve(hessian, x.T @ (p - y) + prior @ weights)
     size, outlier = weights[1:] / std
     intercept = weights[0] - size * mean[0] - outlier * mean[1]
-    return Calibration(float(intercept), float(size), float(outlier), (int((1 - y).sum()), int(y.sum())))
+    models = round((1 - y).sum() / scans_per_model), round(y.sum() / scans_per_model)
+    return Calibration(float(intercept), float(size), float(outlier), models)

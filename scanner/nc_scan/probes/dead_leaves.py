@@ -48,7 +48,8 @@ def dead_leaves(count: int, channels: int, height: int, width: int, rng: np.rand
 
 def _power_law_radii(shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
     """Radii with density proportional to r^-3, the one that makes the image scale invariant, by inverse transform."""
-    smallest = np.exp(rng.uniform(*np.log(SMALLEST_RADII), (shape[0], 1)))
+    low, high = SMALLEST_RADII
+    smallest = low * (high / low) ** rng.random((shape[0], 1))
     return np.asarray(rng.uniform(LARGEST_RADIUS**-2, smallest**-2, shape) ** -0.5, np.float32)
 
 
