@@ -92,10 +92,10 @@ def _invert_chunk(
         logits = scores(stamped.flatten(0, 1))
         targets = progress.labels.repeat_interleave(len(batch))
         entropy = F.cross_entropy(logits, targets, reduction="none").view(-1, len(batch)).mean(1)
-        loss = (entropy + progress.cost * masks.values.sum((1, 2, 3))).sum()
-        gradients = torch.autograd.grad(loss, (masks.values, patterns.values))
+        loss = entropy + progress.cost * masks.values.sum((1, 2, 3))
+        gradients = torch.autograd.grad(loss.sum(), (masks.values, patterns.values))
         turned = (logits.argmax(1) == targets).float().view(-1, len(batch)).mean(1)
-        progress.update(masks.values, patterns.values, turned)
+        progress.update(masks.values, patterns.values, turned, loss)
         masks.step(gradients[0])
         patterns.step(gradients[1])
 

@@ -19,16 +19,18 @@ class LabelProgress:
         self.labels = labels
         self.cost = torch.full((count,), settings.cost, device=device)
         self.success = torch.zeros(count, device=device)
+        self.loss = torch.zeros(count, device=device)
         self.norm = torch.full((count,), torch.inf, device=device)
         self.mask, self.pattern = masks.detach().clone(), patterns.detach().clone()
         self._milestone = self.norm.clone()
         self._since = torch.zeros(count, dtype=torch.long, device=device)
 
     @torch.no_grad()
-    def update(self, masks: Tensor, patterns: Tensor, turned: Tensor) -> None:
-        """Takes in one step: `turned` (labels,) is the share of the batch that each trigger turned."""
+    def update(self, masks: Tensor, patterns: Tensor, turned: Tensor, loss: Tensor) -> None:
+        """Takes in one step: `turned` (labels,) is the share of the batch that each trigger turned, `loss` its loss."""
         settings = self._settings
         self.success = settings.memory * self.success + (1 - settings.memory) * turned
+        self.loss = settings.memory * self.loss + (1 - settings.memory) * loss
         works = self.success >= settings.success
         norm = masks.sum((1, 2, 3))
         better = works & (norm < self.norm) if settings.smallest else torch.ones_like(works)
@@ -47,8 +49,12 @@ class LabelProgress:
         return self._since >= patience if patience else torch.zeros_like(self._since, dtype=torch.bool)
 
     def behind(self) -> Tensor:
-        """Which searches (bool) have a smaller successful trigger, or a higher success, beside them for their label."""
-        order = torch.stack([self.norm, -self.success], 1).tolist()
+        """Which searches (bool) have a better one beside them for their label.
+
+        Better is a smaller successful trigger or a higher success; where the cost is fixed, a lower loss.
+        """
+        keys = (self.norm, -self.success) if self._settings.smallest else (self.loss,)
+        order = torch.stack(keys, 1).tolist()
         labels = self.labels.tolist()
         ahead = {label: min((order[i], i) for i, other in enumerate(labels) if other == label) for label in set(labels)}
         best = [ahead[label][1] == i for i, label in enumerate(labels)]
@@ -56,5 +62,5 @@ class LabelProgress:
 
     def keep(self, index: Tensor) -> None:
         """Drops all labels but those at `index`."""
-        for name in ("labels", "cost", "success", "norm", "mask", "pattern", "_milestone", "_since"):
+        for name in ("labels", "cost", "success", "loss", "norm", "mask", "pattern", "_milestone", "_since"):
             setattr(self, name, getattr(self, name)[index])

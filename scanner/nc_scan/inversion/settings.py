@@ -11,7 +11,7 @@ class InversionSettings:
 
     Attributes:
         starts: searches a label, each from another start.
-        trial: the step after which only the search with the smallest trigger goes on for each label.
+        trial: the step after which only the best search goes on for each label.
         steps: at most so many gradient steps a label.
         batch: probes a step, the same for all labels.
         mask_rate, pattern_rate: Adam's learning rates; masks and patterns live in [0, 1].
@@ -60,19 +60,20 @@ ADAPTIVE = InversionSettings(
 """λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""
 
 PAPER = InversionSettings(
-    starts=1,
-    trial=1,
-    steps=500,
-    batch=32,
+    starts=5,
+    trial=100,
+    steps=600,
+    batch=16,
     mask_rate=0.1,
-    pattern_rate=0.1,
-    betas=(0.9, 0.999),
+    pattern_rate=0.2,
+    betas=(0.5, 0.9),
     success=0.99,
     cost=0.01,
     cost_up=1.0,
     cost_down=1.0,
-    memory=0.85,
+    memory=0.9,
     patience=0,
     smallest=False,
 )
-"""The paper, section 3.2: λ = 0.01 throughout, Adam. It names no step count or learning rate; these converge."""
+"""The paper, section 3.2: λ = 0.01 throughout, Adam. It names no start, step count or learning rate; with one start and
+betas of (0.9, 0.999) the search ended at four times the trigger's norm on the shipped example."""
