@@ -31,7 +31,8 @@ class LabelProgress:
         settings = self._settings
         self.success = settings.memory * self.success + (1 - settings.memory) * turned
         self.loss = settings.memory * self.loss + (1 - settings.memory) * loss
-        works = self.success >= settings.success
+        failed = turned < settings.success
+        works = (self.success >= settings.success) & ~failed
         norm = masks.sum((1, 2, 3))
         better = works & (norm < self.norm) if settings.smallest else torch.ones_like(works)
         self.norm = torch.where(better, norm, self.norm)
@@ -39,8 +40,7 @@ class LabelProgress:
         progressed = self.norm < SHRINK * self._milestone
         self._milestone = torch.where(progressed, self.norm, self._milestone)
         self._since = torch.where(progressed | ~self.norm.isfinite(), 0, self._since + 1)
-        failed = turned < settings.success
-        up = torch.where(works & ~failed, settings.cost_up, 1.0)
+        up = torch.where(works, settings.cost_up, 1.0)
         self.cost = self.cost * torch.where(failed, 1 / settings.cost_down, up)
 
     def done(self) -> Tensor:
