@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import importlib.metadata
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,15 +15,19 @@ import numpy as np
 import torch
 
 from nc_scan.contract import infer_contract
-from nc_scan.detection import Decision, decide, decide_as_paper, replay, weigh
+from nc_scan.detection import Decision, decide, decide_as_paper, replay, stamp, weigh
 from nc_scan.detection.calibration import shipped_calibration
+from nc_scan.detection.threshold import calibrated_threshold, paper_threshold
+from nc_scan.digest import external_digests, file_digest
+from nc_scan.errors import ModelFileError
 from nc_scan.graph import load_model
 from nc_scan.graph.parity import ParityReport
-from nc_scan.inversion import ADAPTIVE, PAPER, invert
+from nc_scan.inversion import ADAPTIVE, PAPER, InversionSettings, invert
 from nc_scan.prepare import PreparedModel, prepare
 from nc_scan.probes import ProbeSet, synthetic_probes, user_probes
 from nc_scan.probes.files import read_images
 from nc_scan.results import Layout, Parity, ProbeReport, ScanResult
+from nc_scan.versions import library_versions
 
 Method = Literal["calibrated", "paper"]
 Progress = Callable[[str, int, int], None]
@@ -61,7 +66,7 @@ def scan(
     rng = np.random.default_rng(seed)
     with clock("import"):
         progress("reading the model", 0, 1)
-        proto = load_model(path)
+        proto, sha256 = load_model(path), file_digest(path)
         contract = infer_contract(proto, layout=layout, side=side, value_range=value_range)
         model = prepare(proto, contract, device)
     with clock("probes"):
@@ -74,14 +79,18 @@ def scan(
     else:
         reason = "the imported model does not compute what onnxruntime computes, so there is nothing to judge"
         decision = Decision("inconclusive", (), (reason,), None, ())
+    external = external_digests(path)
+    if file_digest(path) != sha256:
+        raise ModelFileError(f"{path} changed while it was being scanned")
     return ScanResult(
         verdict=decision.verdict,
         target_labels=decision.target_labels,
         labels=decision.labels,
         reasons=decision.reasons,
         confidence=decision.confidence,
+        threshold=_threshold(decision, method, contract.pixels),
         path=str(path),
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=sha256,
         method=method,
         seed=seed,
         device=f"{device}, {str(model.precision).removeprefix('torch.')}",
@@ -89,8 +98,20 @@ def scan(
         parity=_report_parity(parity),
         probes=_report_probes(probes, contract.labels),
         seconds=clock.seconds,
-        versions={name: importlib.metadata.version(name) for name in ("nc-scan", "torch", "onnx", "numpy")},
+        versions=library_versions(),
         calibration=shipped_calibration().id if method == "calibrated" else None,
+        external_data=external,
+        operator_sets={opset.domain or "ai.onnx": opset.version for opset in proto.opset_import},
+        configuration={
+            "data": None if data is None else str(data),
+            "layout": layout,
+            "side": side,
+            "value_range": value_range,
+            "search": dataclasses.asdict(_settings(method)),
+        },
+        not_run={} if parity.ok else {"trigger search": decision.reasons[0]},
+        examples=stamp(model, probes, decision) if decision.labels else (),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
@@ -111,7 +132,7 @@ def _search(
             model.scores,
             torch.from_numpy(probes.search).to(model.device),
             range(contract.labels),
-            PAPER if method == "paper" else ADAPTIVE,
+            _settings(method),
             scale=contract.scale,
             offset=contract.offset,
             generator=torch.Generator().manual_seed(seed),
@@ -121,6 +142,17 @@ def _search(
         progress("replaying triggers", 0, 1)
         labels = weigh(found, replay(model, probes, found))
     return decide_as_paper(labels) if method == "paper" else decide(labels, contract.pixels, shipped_calibration())
+
+
+def _settings(method: Method) -> InversionSettings:
+    return PAPER if method == "paper" else ADAPTIVE
+
+
+def _threshold(decision: Decision, method: Method, pixels: int) -> float | None:
+    norms = [label.norm for label in decision.labels]
+    if not norms:
+        return None
+    return paper_threshold(norms) if method == "paper" else calibrated_threshold(norms, pixels, shipped_calibration())
 
 
 def _report_parity(parity: ParityReport) -> Parity:
@@ -137,7 +169,8 @@ def _report_parity(parity: ParityReport) -> Parity:
 def _report_probes(probes: ProbeSet, labels: int) -> ProbeReport:
     predicted = np.concatenate([probes.search_labels, probes.held_out_labels])
     histogram = tuple(np.bincount(predicted, minlength=labels).tolist())
-    return ProbeReport(probes.source, len(probes.search), len(probes.held_out), histogram)
+    digest = hashlib.sha256(probes.search.tobytes() + probes.held_out.tobytes()).hexdigest()
+    return ProbeReport(probes.source, len(probes.search), len(probes.held_out), histogram, digest)
 
 
 class _Clock:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Verdict = Literal["clean", "backdoored", "inconclusive"]
+Failure = Literal["failed", "not_applicable"]
 Status = Literal["converged", "not_converged", "skipped"]
 Layout = Literal["NCHW", "NHWC"]
 OutputKind = Literal["logits", "probabilities", "log-probabilities"]
@@ -93,21 +94,48 @@ class ProbeReport:
     """The images that a scan looked through the model with.
 
     `histogram` counts the labels that the model predicts for the clean probes; `used` probes served the inversion,
-    `held_out` ones the replay.
+    `held_out` ones the replay. `sha256` is the digest of all of them as float32, search part first.
     """
 
     source: str
     used: int
     held_out: int
     histogram: tuple[int, ...]
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class StampedProbe:
+    """A held-out probe and what the deployed model says to it before and after it carries a label's trigger.
+
+    `image` is (channels, height, width), float32 in [0, 1], without the trigger; `label` is the one whose trigger is
+    stamped on it; `before` and `after` are predicted labels.
+    """
+
+    label: int
+    before: int
+    after: int
+    image: FloatArray = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class ScanResult:
     """One scan of one model.
 
-    `reasons` are sentences for the user, the first of them the one that the verdict rests on; `confidence` is the
-    calibrated probability of the verdict, None where the method or the verdict has none.
+    Attributes:
+        reasons: sentences for the user, the first of them the one that the verdict rests on.
+        confidence: calibrated probability of the verdict, None where the method or the verdict has none.
+        sha256: digest of the model's file.
+        external_data: digests of the files with weights beside it, by location.
+        seconds: wall time a stage.
+        versions: of the packages that the result depends on.
+        operator_sets: the version of each operator set that the model uses, by domain.
+        calibration: names the coefficients behind `confidence`.
+        threshold: L1 norm, in pixels, under which a label among these would be suspected; None where there is none.
+        configuration: everything else that the result depends on: the user's overrides and the search's settings.
+        not_run: checks that this scan left out, each with the reason.
+        examples: probes with the triggers of the suspected labels, or of the smallest trigger where none is.
+        finished: when, in UTC, ISO 8601 to the second.
     """
 
     verdict: Verdict
@@ -126,3 +154,30 @@ class ScanResult:
     seconds: dict[str, float]
     versions: dict[str, str]
     calibration: str | None = None
+    threshold: float | None = None
+    external_data: dict[str, str] = field(default_factory=dict)
+    operator_sets: dict[str, int] = field(default_factory=dict)
+    configuration: dict[str, Any] = field(default_factory=dict)
+    not_run: dict[str, str] = field(default_factory=dict)
+    examples: tuple[StampedProbe, ...] = ()
+    finished: str = ""
+
+
+@dataclass(frozen=True)
+class FailedScan:
+    """A scan without a result: `failed`, or `not_applicable` where the model is no image classifier.
+
+    It has the names that all reports need in common with `ScanResult`. `sha256` is None where the file could not be
+    read.
+    """
+
+    verdict: Failure
+    reasons: tuple[str, ...]
+    path: str
+    sha256: str | None
+    versions: dict[str, str]
+    finished: str = ""
+    target_labels: tuple[int, ...] = ()
+
+
+Outcome = ScanResult | FailedScan

@@ -34,8 +34,11 @@ def weigh(found: Sequence[Inversion], success_rates: Sequence[float]) -> tuple[L
     )
 
 
-def robust_z(norms: np.ndarray) -> np.ndarray:
-    """(median - log norm) / max(1.4826 MAD, floor) of the log norms; high for a norm far below the others."""
+def robust_z(norms: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+    """(median - log norm) / max(1.4826 MAD, floor) of the log norms; high for a norm far below the others.
+
+    Median and MAD are those of `among`, by default of the norms themselves.
+    """
     logs = np.log(np.maximum(norms, SMALLEST_NORM))
-    median, deviation = mad(logs)
+    median, deviation = mad(logs if among is None else np.log(np.maximum(among, SMALLEST_NORM)))
     return np.asarray((median - logs) / np.maximum(NORMAL_CONSISTENCY * deviation, SCALE_FLOOR))
