@@ -23,3 +23,11 @@ class NotScannableError(NcScanError):
 
 class DataError(NcScanError):
     """The probe images given by the user cannot be read or do not fit the model."""
+
+
+class DeviceError(NcScanError):
+    """The device asked for is unknown, or not there."""
+
+
+class ReportError(NcScanError):
+    """A report cannot be written: read-only folder, full disk, no permission."""

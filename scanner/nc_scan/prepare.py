@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from nc_scan.device import usable_device
 from nc_scan.graph import to_torch
 from nc_scan.graph.parity import ParityReport, compare
 from nc_scan.graph.runtime import Runtime
@@ -66,8 +67,8 @@ class PreparedModel:
 
 
 def prepare(proto: ModelProto, contract: InputContract, device: str) -> PreparedModel:
-    """Imports the model. Raises UnsupportedModelError where that is not possible."""
-    target = torch.device(device)
+    """Imports the model. Raises UnsupportedModelError where that is not possible, DeviceError for the device."""
+    target = usable_device(device)
     precision = torch.bfloat16 if _computes_bfloat16(target) else torch.float32
     module = to_torch(proto, outputs=[contract.scores_name])
     fast = to_torch(proto, outputs=[contract.scores_name]).to(device=target, dtype=precision)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper
 
-from nc_scan.cli import command
+from nc_scan.cli import command, main
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "models"
 
@@ -64,6 +64,24 @@ def test_wrong_usage_exits_with_4() -> None:
         [sys.executable, "-c", "from nc_scan.cli import main; main()", "--no-such-option"], check=False
     )
     assert done.returncode == 4
+
+
+@pytest.mark.parametrize("device", ["foo", "mps", "cuda:99"])
+def test_a_device_that_is_not_there_gets_one_line(device: str) -> None:
+    path = EXAMPLES / "simple-cnn-pytorch-clean.onnx"
+    result = CliRunner().invoke(command, [str(path), "--device", device], standalone_mode=False)
+    assert result.exception is None
+    assert result.return_value == 2
+    assert sum(repr(device) in line for line in result.output.splitlines()) == 1
+
+
+def test_an_internal_error_is_no_finding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["nc-scan", "model.onnx"])
+    monkeypatch.setattr("nc_scan.pipeline.scan", lambda *args, **kwargs: 1 // 0)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "internal error: ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_help_imports_nothing_heavy() -> None:
