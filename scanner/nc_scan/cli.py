@@ -12,10 +12,16 @@ import click
 
 if TYPE_CHECKING:
     from nc_scan.pipeline import Progress
-    from nc_scan.results import ScanResult
+    from nc_scan.results import Outcome
 
 CLEAN, FINDINGS, FAILED, NOTHING_TO_SCAN, USAGE = range(5)
-EXIT_CODES = {"clean": CLEAN, "backdoored": FINDINGS, "inconclusive": FAILED}
+EXIT_CODES = {
+    "clean": CLEAN,
+    "backdoored": FINDINGS,
+    "inconclusive": FAILED,
+    "failed": FAILED,
+    "not_applicable": NOTHING_TO_SCAN,
+}
 
 EPILOG = """\b
 Exit codes:
@@ -57,28 +63,21 @@ def command(model: Path, json_file: Path | None, **options: Any) -> int:
     Searches for every label the smallest trigger that sends all images to it. A label with an abnormally small one
     is the target of a backdoor. Needs no data: without --data it looks through the model with synthetic images.
     """
-    from nc_scan.errors import NcScanError, NotScannableError
+    from nc_scan.attempt import attempt
+    from nc_scan.errors import ReportError
 
+    with _progress_bar() as progress:
+        outcome = attempt(model, progress=progress, **options)
+    _show(outcome)
     try:
-        with _progress_bar() as progress:
-            from nc_scan.pipeline import scan
+        if json_file is not None:
+            from nc_scan.reports.as_json import to_json
+            from nc_scan.reports.files import write
 
-            result = scan(model, progress=progress, **options)
-    except NotScannableError as error:
-        return _fail(f"{model}: {error}", NOTHING_TO_SCAN)
-    except NcScanError as error:
+            write(json_file, to_json(outcome))
+    except ReportError as error:
         return _fail(str(error), FAILED)
-    except (ValueError, RuntimeError, MemoryError) as error:
-        return _fail(f"{model}: the scan failed: {_first_line(error)}", FAILED)
-    _show(result)
-    if json_file is not None:
-        from nc_scan.reports.as_json import to_json
-
-        try:
-            json_file.write_text(to_json(result))
-        except OSError as error:
-            return _fail(f"{json_file} cannot be written: {error.strerror}", FAILED)
-    return EXIT_CODES[result.verdict]
+    return EXIT_CODES[outcome.verdict]
 
 
 def main() -> None:
@@ -113,12 +112,16 @@ def _progress_bar() -> Iterator[Progress]:
         yield update
 
 
-def _show(result: ScanResult) -> None:
+def _show(outcome: Outcome) -> None:
     from rich.console import Console
 
-    from nc_scan.reports.terminal import render
+    from nc_scan.reports.terminal import failure_line, render
+    from nc_scan.results import FailedScan
 
-    Console(highlight=False).print(render(result))
+    if isinstance(outcome, FailedScan):
+        _fail(failure_line(outcome), FAILED)
+    else:
+        Console(highlight=False).print(render(outcome))
 
 
 def _fail(message: str, code: int) -> int:

@@ -115,7 +115,7 @@ class StampedProbe:
     label: int
     before: int
     after: int
-    image: FloatArray = field(repr=False, compare=False)
+    image: FloatArray | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,42 @@
-"""The JSON report: the names of `ScanResult`, without the triggers' pixels."""
+"""The JSON report, described by `schema/scan-v1.schema.json`, and the way back to the result."""
 
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict
+from importlib import resources
 from typing import Any
 
-from nc_scan.results import ScanResult
+from nc_scan.reports.plain import from_plain, to_plain
+from nc_scan.results import FailedScan, Outcome, ScanResult
+
+SCHEMA_ID = "nc-scan/scan/v1"
 
 
-def to_json(result: ScanResult) -> str:
-    """Indented JSON; numbers that JSON has no word for (NaN, infinity) become null."""
-    values = asdict(result)
-    for label in values["labels"]:
+def to_json(outcome: Outcome) -> str:
+    """Indented JSON under the names of `ScanResult`, without pixels: those are in the arrays of `reports.arrays`."""
+    values = {"schema": SCHEMA_ID, **to_plain(outcome)}
+    for label in values.get("labels", ()):
         del label["trigger"]
-    return json.dumps(_plain(values), indent=2, allow_nan=False) + "\n"
+    for example in values.get("examples", ()):
+        del example["image"]
+    return json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def from_json(text: str) -> Outcome:
+    """The outcome that `to_json` wrote, without its pixels. Raises ValueError for anything else."""
+    try:
+        values = json.loads(text)
+        if values["schema"] != SCHEMA_ID:
+            raise ValueError(f"another schema: {values['schema']}")
+        failed = values["verdict"] in ("failed", "not_applicable")
+        outcome: Outcome = from_plain(FailedScan if failed else ScanResult, values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no report of nc-scan: {error}") from error
+    return outcome
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of the report (draft 2020-12)."""
+    text = resources.files("nc_scan.reports").joinpath("schema", "scan-v1.schema.json").read_text("utf-8")
+    values: dict[str, Any] = json.loads(text)
+    return values

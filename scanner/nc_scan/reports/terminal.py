@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nc_scan.results import FloatArray, LabelResult, ScanResult
+from nc_scan.results import FailedScan, FloatArray, LabelResult, ScanResult
 
 COLORS = {"clean": "green", "backdoored": "red", "inconclusive": "yellow"}
 MOST_ROWS = 20
@@ -26,6 +26,12 @@ def render(result: ScanResult) -> RenderableType:
         parts += [_table(result), Text()]
         parts += [part for label in result.target_labels for part in _picture(result.labels[label])]
     return Group(*parts, _facts(result))
+
+
+def failure_line(failed: FailedScan) -> str:
+    """One line that names the model and why there is no result."""
+    reason = failed.reasons[0]
+    return reason if failed.path in reason else f"{failed.path}: {reason}"
 
 
 def _headline(result: ScanResult) -> Text:

@@ -1,0 +1,58 @@
+"""A scan whose failure is a value too, and the models that a path stands for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nc_scan.digest import file_digest
+from nc_scan.errors import ModelFileError, NcScanError, NotScannableError
+from nc_scan.results import FailedScan, Failure, Outcome
+from nc_scan.versions import library_versions
+
+log = logging.getLogger("nc_scan")
+
+
+def attempt(path: str | Path, **options: Any) -> Outcome:
+    """`nc_scan.scan` with its options, or why there is no result; raises nothing but KeyboardInterrupt.
+
+    A hostile model can make the libraries underneath raise anything: that is a failed scan as well. Its traceback goes
+    to the logger `nc_scan`.
+    """
+    from nc_scan.pipeline import scan
+
+    try:
+        return scan(path, **options)
+    except NotScannableError as error:
+        return failed(path, "not_applicable", str(error))
+    except NcScanError as error:
+        return failed(path, "failed", str(error))
+    except (ValueError, RuntimeError, MemoryError) as error:
+        log.debug("the scan of %s failed", path, exc_info=True)
+        return failed(path, "failed", f"the scan failed: {str(error).strip() or type(error).__name__}")
+    except Exception as error:
+        log.debug("the scan of %s failed", path, exc_info=True)
+        return failed(path, "failed", f"internal error: {type(error).__name__}: {error}")
+
+
+def failed(path: str | Path, verdict: Failure, reason: str) -> FailedScan:
+    """A failed scan with a reason of one line."""
+    try:
+        sha256 = file_digest(Path(path))
+    except ModelFileError:
+        sha256 = None
+    line = " ".join(reason.strip().splitlines()[0].split())
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    return FailedScan(verdict, (line,), str(path), sha256, library_versions(), finished)
+
+
+def find_models(paths: Iterable[Path]) -> list[Path]:
+    """The paths, with each folder replaced by the .onnx files in it and below it, in order of name; no path twice."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = sorted(file for file in path.rglob("*.onnx") if file.is_file()) if path.is_dir() else [path]
+        found.update(dict.fromkeys(inside))
+    return list(found)

@@ -1,0 +1,52 @@
+"""Failures as values."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nc_scan import pipeline
+from nc_scan.attempt import attempt, find_models
+from nc_scan.errors import NotScannableError, UnsupportedModelError
+from nc_scan.results import FailedScan
+
+CASES = {
+    "not applicable": (NotScannableError("no image\n classifier"), "not_applicable", "no image"),
+    "unsupported": (UnsupportedModelError("no operator Foo"), "failed", "no operator Foo"),
+    "runtime": (RuntimeError("\nout  of memory\nat line 7"), "failed", "the scan failed: out of memory"),
+    "silent": (MemoryError(), "failed", "the scan failed: MemoryError"),
+    "internal": (KeyError("x"), "failed", "internal error: KeyError: 'x'"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_a_scan_raises_becomes_one_line(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error, verdict, reason = CASES[case]
+
+    def scan(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(pipeline, "scan", scan)
+    (tmp_path / "model.onnx").write_bytes(b"model")
+    outcome = attempt(tmp_path / "model.onnx")
+    assert isinstance(outcome, FailedScan)
+    assert outcome.verdict == verdict
+    assert outcome.reasons == (reason,)
+    assert outcome.sha256 == "9372c470eeadd5ecd9c3c74c2b3cb633f8e2f2fad799250a0f70d652b6b825e4"
+
+
+def test_a_missing_file_has_no_digest(tmp_path: Path) -> None:
+    outcome = attempt(tmp_path / "model.onnx")
+    assert isinstance(outcome, FailedScan)
+    assert outcome.sha256 is None
+    assert "no such file" in outcome.reasons[0]
+
+
+def test_a_folder_stands_for_the_models_below_it(tmp_path: Path) -> None:
+    for name in ("b.onnx", "a/c.onnx", "a/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "folder.onnx").mkdir()
+    single = tmp_path / "b.onnx"
+    assert find_models([single, tmp_path]) == [single, tmp_path / "a" / "c.onnx"]
+    assert find_models([tmp_path / "missing.onnx"]) == [tmp_path / "missing.onnx"]
