@@ -1,0 +1,117 @@
+"""The HTML report: one file that needs no network and no scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from nc_scan.reports.charts import box_plot, norms_chart
+from nc_scan.reports.pictures import THUMBNAIL, data_uri, image_png, mask_png, stamped, trigger_png
+from nc_scan.reports.words import ADVICE, HEADLINE
+from nc_scan.results import LabelResult, Outcome, ScanResult
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@dataclass(frozen=True)
+class TriggerFigure:
+    """A label's evidence with its pictures, as data addresses."""
+
+    label: LabelResult
+    trigger: str
+    mask: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class ProbeFigure:
+    """A probe without and with a trigger, and the labels that the model gives to them."""
+
+    label: int
+    before: int
+    after: int
+    clean: str
+    stamped: str
+
+
+@dataclass(frozen=True)
+class MaskFigure:
+    """One mask of the grid."""
+
+    label: int
+    norm: float
+    suspected: bool
+    picture: str
+
+
+def to_html(outcome: Outcome) -> str:
+    """The page for one outcome, a failed scan's too."""
+    template = _environment().get_template("report.html.jinja")
+    shared = {
+        "outcome": outcome,
+        "name": PurePath(outcome.path).name or outcome.path,
+        "headline": HEADLINE[outcome.verdict],
+        "advice": ADVICE[outcome.verdict],
+    }
+    if not isinstance(outcome, ScanResult):
+        return template.render(**shared, scanned=False)
+    return template.render(
+        **shared,
+        scanned=True,
+        triggers=list(_triggers(outcome)),
+        probes=list(_probes(outcome)),
+        masks=list(_masks(outcome)),
+        norms=norms_chart(outcome) if outcome.labels else None,
+        box=box_plot(outcome),
+        by_norm=sorted(outcome.labels, key=lambda label: label.norm),
+        configuration=json.dumps(outcome.configuration, indent=2, ensure_ascii=False),
+    )
+
+
+def shown_labels(result: ScanResult) -> list[LabelResult]:
+    """The suspected labels, smallest norm first; where there is none, the one with the smallest norm."""
+    by_norm = sorted((label for label in result.labels if label.trigger is not None), key=lambda label: label.norm)
+    return [label for label in by_norm if label.label in result.target_labels] or by_norm[:1]
+
+
+def _triggers(result: ScanResult) -> Iterator[TriggerFigure]:
+    for label in shown_labels(result):
+        if label.trigger is not None:
+            pngs = (trigger_png(label.trigger), mask_png(label.trigger.mask), image_png(label.trigger.pattern))
+            yield TriggerFigure(label, *map(data_uri, pngs))
+
+
+def _probes(result: ScanResult) -> Iterator[ProbeFigure]:
+    triggers = {label.label: label.trigger for label in result.labels}
+    for example in result.examples:
+        trigger = triggers.get(example.label)
+        if trigger is not None and example.image is not None:
+            pngs = (image_png(example.image), image_png(stamped(example.image, trigger)))
+            yield ProbeFigure(example.label, example.before, example.after, *map(data_uri, pngs))
+
+
+def _masks(result: ScanResult) -> Iterator[MaskFigure]:
+    for label in result.labels:
+        if label.trigger is not None:
+            picture = data_uri(mask_png(label.trigger.mask, THUMBNAIL))
+            yield MaskFigure(label.label, label.norm, label.label in result.target_labels, picture)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("nc_scan.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share, digits=0: "none" if share != share else f"{share:.{digits}%}"
+    return environment
