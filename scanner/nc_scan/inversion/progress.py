@@ -24,13 +24,15 @@ class LabelProgress:
         self.mask, self.pattern = masks.detach().clone(), patterns.detach().clone()
         self._milestone = self.norm.clone()
         self._since = torch.zeros(count, dtype=torch.long, device=device)
+        self._weight = 0.0  # of the steps so far in the running averages
 
     @torch.no_grad()
     def update(self, masks: Tensor, patterns: Tensor, turned: Tensor, loss: Tensor) -> None:
         """Takes in one step: `turned` (labels,) is the share of the batch that each trigger turned, `loss` its loss."""
         settings = self._settings
-        self.success = settings.memory * self.success + (1 - settings.memory) * turned
-        self.loss = settings.memory * self.loss + (1 - settings.memory) * loss
+        self._weight = settings.memory * self._weight + 1
+        self.success = torch.lerp(self.success, turned, 1 / self._weight)
+        self.loss = torch.lerp(self.loss, loss, 1 / self._weight)
         failed = turned < settings.success
         works = (self.success >= settings.success) & ~failed
         norm = masks.sum((1, 2, 3))

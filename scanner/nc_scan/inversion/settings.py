@@ -43,8 +43,8 @@ class InversionSettings:
 
 ADAPTIVE = InversionSettings(
     starts=5,
-    trial=70,
-    steps=280,
+    trial=85,
+    steps=250,
     batch=8,
     mask_rate=0.1,
     pattern_rate=0.2,
