@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ EXIT_CODES = {
     "failed": FAILED,
     "not_applicable": NOTHING_TO_SCAN,
 }
+SEVERITY = (CLEAN, NOTHING_TO_SCAN, FAILED, FINDINGS)  # of many models the worst one counts
+PATH, FILE = click.Path(path_type=Path), click.Path(path_type=Path, dir_okay=False)
 
 EPILOG = """\b
 Exit codes:
@@ -30,13 +33,20 @@ Exit codes:
   2  the scan failed, or is inconclusive
   3  the model is no image classifier: nothing to scan
   4  wrong usage
+Of many models the worst one counts: 1, then 2, 3, 0.
 """
 
 
 @click.command(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Images to scan with: a folder, .npy, .npz or .parquet.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result here.")
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.option("--data", type=PATH, help="Images to scan with: a folder, .npy, .npz or .parquet.")
+@click.option("--report", type=PATH, metavar="DIR", help="Write all reports here, a folder for each model.")
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the result here; one model only.")
+@click.option("--html", "html_file", type=FILE, metavar="FILE", help="Write a page here; one model only.")
+@click.option("--sarif", "sarif_file", type=FILE, metavar="FILE", help="Write SARIF for code scanning here.")
+@click.option("--junit", "junit_file", type=FILE, metavar="FILE", help="Write JUnit XML here.")
+@click.option("--markdown", "markdown_file", type=FILE, metavar="FILE", help="Write a summary for a pull request here.")
+@click.option("--cache", type=PATH, metavar="DIR", help="Keep results here and scan nothing twice with these settings.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Decides probes and search.")
 @click.option(
     "--method",
@@ -57,27 +67,30 @@ Exit codes:
     help="What the model expects pixels to be scaled to.  [default: 0..1, or 0..255 for uint8]",
 )
 @click.version_option(package_name="nc-scan")
-def command(model: Path, json_file: Path | None, **options: Any) -> int:
-    """Find out whether MODEL, an ONNX image classifier, has a backdoor.
+def command(models: tuple[str, ...], report: Path | None, cache: Path | None, **options: Any) -> int:
+    """Find out whether MODEL, an ONNX image classifier, has a backdoor. A folder stands for the models in it.
 
     Searches for every label the smallest trigger that sends all images to it. A label with an abnormally small one
     is the target of a backdoor. Needs no data: without --data it looks through the model with synthetic images.
     """
-    from nc_scan.attempt import attempt
+    from nc_scan.attempt import find_models
     from nc_scan.errors import ReportError
 
-    with _progress_bar() as progress:
-        outcome = attempt(model, progress=progress, **options)
-    _show(outcome)
+    _log_tracebacks()
+    files = {name.removesuffix("_file"): options.pop(name) for name in list(options) if name.endswith("_file")}
+    paths = find_models(map(Path, models))
+    if len(paths) > 1 and (files["json"] or files["html"]):
+        raise click.UsageError("--json and --html take one model; --report writes them for many")
+    if not paths:
+        return _fail(f"{', '.join(models)}: no .onnx file in it", NOTHING_TO_SCAN)
     try:
-        if json_file is not None:
-            from nc_scan.reports.as_json import to_json
-            from nc_scan.reports.files import write
-
-            write(json_file, to_json(outcome))
+        outcomes = _scan(paths, cache, options)
+        if len(outcomes) > 1:
+            _print_summary(outcomes)
+        _write_reports(outcomes, files, report)
     except ReportError as error:
         return _fail(str(error), FAILED)
-    return EXIT_CODES[outcome.verdict]
+    return max((EXIT_CODES[outcome.verdict] for outcome in outcomes), key=SEVERITY.index)
 
 
 def main() -> None:
@@ -97,31 +110,85 @@ def main() -> None:
     raise SystemExit(code)
 
 
+def _scan(paths: list[Path], cache_folder: Path | None, options: dict[str, Any]) -> list[Outcome]:
+    from nc_scan.attempt import attempt
+    from nc_scan.cache import Cache
+    from nc_scan.results import ScanResult
+
+    cache = Cache(cache_folder) if cache_folder else None
+    outcomes: list[Outcome] = []
+    for number, path in enumerate(paths, 1):
+        outcome: Outcome | None = cache.get(path, options) if cache else None
+        if outcome is None:
+            prefix = f"{number}/{len(paths)} {path.name}: " if len(paths) > 1 else ""
+            with _progress_bar(prefix) as progress:
+                outcome = attempt(path, progress=progress, **options)
+            if cache and isinstance(outcome, ScanResult):
+                cache.put(path, options, outcome)
+        _print(outcome, brief=len(paths) > 1)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _write_reports(outcomes: list[Outcome], files: dict[str, Path | None], folder: Path | None) -> None:
+    from nc_scan.reports import as_html, as_json, as_junit, as_markdown, as_sarif
+    from nc_scan.reports.files import write
+    from nc_scan.reports.folder import write_reports
+
+    renderers = {
+        "json": lambda: as_json.to_json(outcomes[0]),
+        "html": lambda: as_html.to_html(outcomes[0]),
+        "sarif": lambda: as_sarif.to_sarif(outcomes),
+        "junit": lambda: as_junit.to_junit(outcomes),
+        "markdown": lambda: as_markdown.to_markdown(outcomes),
+    }
+    for name, file in files.items():
+        if file is not None:
+            write(file, renderers[name]())
+    if folder is not None:
+        write_reports(outcomes, folder)
+
+
+def _log_tracebacks() -> None:
+    """The failures' tracebacks on the standard error, for NC_SCAN_DEBUG=1."""
+    if os.environ.get("NC_SCAN_DEBUG"):
+        logging.basicConfig()
+        logging.getLogger("nc_scan").setLevel(logging.DEBUG)
+
+
 @contextlib.contextmanager
-def _progress_bar() -> Iterator[Progress]:
+def _progress_bar(prefix: str) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=None)
+        task = bar.add_task(f"{prefix}starting", total=None)
 
         def update(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total if total > 1 else None)
+            bar.update(task, description=prefix + stage, completed=done, total=total if total > 1 else None)
 
         yield update
 
 
-def _show(outcome: Outcome) -> None:
+def _print(outcome: Outcome, *, brief: bool) -> None:
     from rich.console import Console
 
-    from nc_scan.reports.terminal import failure_line, render
+    from nc_scan.reports.terminal import failure_line, headline, render
     from nc_scan.results import FailedScan
 
     if isinstance(outcome, FailedScan):
         _fail(failure_line(outcome), FAILED)
     else:
-        Console(highlight=False).print(render(outcome))
+        Console(highlight=False).print(headline(outcome) if brief else render(outcome))
+
+
+def _print_summary(outcomes: list[Outcome]) -> None:
+    from rich.console import Console
+
+    from nc_scan.reports.terminal import render_summary
+
+    Console(highlight=False).print(render_summary(outcomes))
 
 
 def _fail(message: str, code: int) -> int:

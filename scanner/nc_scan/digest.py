@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import onnx
-from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
-
 from nc_scan.errors import ModelFileError
 
 
@@ -23,8 +20,20 @@ def file_digest(path: Path) -> str:
 def external_digests(path: Path) -> dict[str, str]:
     """The digest of each file with external data, by its location relative to the model, in order of name.
 
-    Only for a model that `load_model` has accepted: it makes sure that no location leads out of the model's folder.
+    Raises ModelFileError where the model cannot be parsed, or a file is missing or outside the model's folder.
     """
-    model = onnx.load(path, load_external_data=False)
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except (OSError, DecodeError) as error:
+        raise ModelFileError(f"{path} cannot be read as ONNX") from error
     locations = {ExternalDataInfo(tensor).location for tensor in _get_all_tensors(model) if uses_external_data(tensor)}
-    return {location: file_digest(path.parent / location) for location in sorted(locations)}
+    folder = path.parent.resolve()
+    files = {location: (folder / location).resolve() for location in sorted(locations)}
+    for location, file in files.items():
+        if not file.is_relative_to(folder) or not file.is_file():
+            raise ModelFileError(f"{path}: external data '{location}' is missing or outside the model's folder")
+    return {location: file_digest(file) for location, file in files.items()}

@@ -4,13 +4,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import click
 import onnx
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from onnx import TensorProto, helper
 
 from nc_scan.cli import command, main
+from nc_scan.errors import ModelFileError, NotScannableError
+from nc_scan.results import InputContract, LabelResult, Parity, ProbeReport, ScanResult
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "models"
 
@@ -104,3 +108,111 @@ def test_a_backdoored_example_is_found(tmp_path: Path) -> None:
     assert values["target_labels"] == [0]
     assert {"label", "norm", "anomaly_index", "success_rate", "status"} <= set(values["labels"][0])
     assert "BACKDOORED" in result.output
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Scans that take no time: a file's text is the verdict. Returns the paths that were scanned."""
+    scanned: list[Path] = []
+
+    def scan(path: Path, **_: Any) -> ScanResult:
+        scanned.append(path)
+        verdict = path.read_text()
+        if verdict == "text":
+            raise NotScannableError("no image classifier")
+        if verdict == "broken":
+            raise ModelFileError(f"{path} is not an ONNX model")
+        return make_result(path, verdict)
+
+    monkeypatch.setattr("nc_scan.pipeline.scan", scan)
+    monkeypatch.setattr("nc_scan.cache.external_digests", lambda path: {})
+    return scanned
+
+
+def make_result(path: Path, verdict: Any) -> ScanResult:
+    contract = InputContract("x", "NCHW", 1, 2, 2, "float32", "0..1", (1.0,), (0.0,), "y", "logits", "y", 2)
+    labels = tuple(LabelResult(n, 2.0, 0.0, 0.0, 1.0, "converged", 0.1) for n in range(2))
+    return ScanResult(
+        verdict, (0,) if verdict == "backdoored" else (), labels, ("why",), None, str(path), "ab" * 32, "calibrated", 0,
+        "cpu", contract, Parity(True, 0.0, 1.0, 1.0), ProbeReport("dead leaves", 8, 8, (8, 8), "cd" * 32),
+        {"import": 1.0}, {"nc-scan": "0"},
+    )  # fmt: skip
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(command, list(map(str, arguments)), standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        (["clean", "clean"], 0),
+        (["clean", "text"], 3),
+        (["clean", "text", "broken"], 2),
+        (["clean", "inconclusive", "text"], 2),
+        (["broken", "backdoored", "text", "clean"], 1),
+    ],
+)
+def test_of_many_models_the_worst_counts(verdicts: list[str], code: int, tmp_path: Path, quick: list[Path]) -> None:
+    for number, verdict in enumerate(verdicts):
+        (tmp_path / f"{number}.onnx").write_text(verdict)
+    result = run(tmp_path, "--report", tmp_path / "out")
+    assert result.exception is None, result.output
+    assert result.return_value == code
+    assert len(quick) == len(verdicts)
+    assert len(list((tmp_path / "out").glob("*/scan.json"))) == len(verdicts)
+    assert sum(f"{n}.onnx" in (tmp_path / "out/summary.md").read_text() for n in range(9)) == len(verdicts)
+
+
+def test_every_report_can_be_asked_for(tmp_path: Path, quick: list[Path]) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_text("backdoored")
+    files = {name: tmp_path / "new" / name for name in ("json", "html", "sarif", "junit", "markdown")}
+    result = run(model, *(word for name, file in files.items() for word in (f"--{name}", file)))
+    assert result.return_value == 1, result.output
+    starts = {"json": "{", "html": "<!doctype html>", "sarif": "{", "junit": "<?xml", "markdown": "## Backdoor scan"}
+    assert {name: file.read_text().lstrip().startswith(starts[name]) for name, file in files.items()} == dict.fromkeys(
+        files, True
+    )
+    assert len(quick) == 1
+
+
+def test_a_failed_scan_has_a_report_too(tmp_path: Path, quick: list[Path]) -> None:
+    (tmp_path / "model.onnx").write_text("broken")
+    assert run(tmp_path / "model.onnx", "--json", tmp_path / "out.json").return_value == 2
+    assert json.loads((tmp_path / "out.json").read_text())["verdict"] == "failed"
+    assert len(quick) == 1
+
+
+def test_one_page_cannot_hold_many_models(tmp_path: Path, quick: list[Path]) -> None:
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / name).write_text("clean")
+    result = run(tmp_path, "--html", tmp_path / "out.html")
+    assert isinstance(result.exception, click.UsageError)
+    assert quick == []
+
+
+def test_a_folder_without_models_is_nothing_to_scan(tmp_path: Path) -> None:
+    result = run(tmp_path)
+    assert result.return_value == 3
+    assert "no .onnx file" in result.output
+
+
+def test_the_cache_saves_the_second_scan(tmp_path: Path, quick: list[Path]) -> None:
+    for name, verdict in (("a.onnx", "clean"), ("b.onnx", "backdoored"), ("c.onnx", "broken")):
+        (tmp_path / name).write_text(verdict)
+    first = run(tmp_path, "--cache", tmp_path / "cache")
+    assert [path.name for path in quick] == ["a.onnx", "b.onnx", "c.onnx"]
+    second = run(tmp_path, "--cache", tmp_path / "cache")
+    assert [path.name for path in quick[3:]] == ["c.onnx"]  # a failure is tried again
+    assert first.return_value == second.return_value == 1
+    assert run(tmp_path / "a.onnx", "--cache", tmp_path / "cache", "--seed", 1).return_value == 0
+    assert len(quick) == 5
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path, quick: list[Path]) -> None:
+    (tmp_path / "model.onnx").write_text("clean")
+    result = run(tmp_path / "model.onnx", "--json", tmp_path / "model.onnx" / "out.json")
+    assert result.return_value == 2
+    assert sum("cannot be written" in line for line in result.output.splitlines()) == 1
+    assert len(quick) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,12 @@ def to_npz(result: ScanResult) -> bytes:
 
 def with_arrays(result: ScanResult, path: Path) -> ScanResult:
     """`result` with the pixels that `to_npz` wrote to `path`. Raises OSError, or ValueError where they do not fit."""
-    with np.load(path, allow_pickle=False) as arrays:
-        try:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
             masks, patterns, images = arrays["masks"], arrays["patterns"], arrays["images"]
             rows = {int(label): row for row, label in enumerate(arrays["labels"])}
-        except KeyError as error:
-            raise ValueError(f"{path} lacks {error}") from error
+    except (KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} does not hold the pixels of a report: {error}") from error
 
     def with_trigger(label: LabelResult) -> LabelResult:
         row = rows.get(label.label)

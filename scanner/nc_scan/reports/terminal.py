@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from rich import box
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nc_scan.results import FailedScan, FloatArray, LabelResult, ScanResult
+from nc_scan.reports.words import HEADLINE, targets
+from nc_scan.results import FailedScan, FloatArray, LabelResult, Outcome, ScanResult
 
-COLORS = {"clean": "green", "backdoored": "red", "inconclusive": "yellow"}
+COLORS = {"clean": "green", "backdoored": "red", "inconclusive": "yellow", "failed": "yellow", "not_applicable": "dim"}
 MOST_ROWS = 20
-BAR = 24
+BAR = 28
 PICTURE = 32  # columns of the mask picture
 SHADES = " ░▒▓█"
 
 
 def render(result: ScanResult) -> RenderableType:
     """Verdict, evidence a label, the suspected trigger's mask, and what the scan took for granted."""
-    parts: list[RenderableType] = [_headline(result), *(Text(f"  {reason}") for reason in result.reasons), Text()]
+    parts: list[RenderableType] = [Text(), headline(result), Text(), *map(_indented, map(Text, result.reasons)), Text()]
     if result.labels:
-        parts += [_table(result), Text()]
-        parts += [part for label in result.target_labels for part in _picture(result.labels[label])]
-    return Group(*parts, _facts(result))
+        parts += [_indented(_table(result)), Text()]
+        suspected = [label for label in result.labels if label.label in result.target_labels]
+        parts += [part for label in suspected for part in _picture(label)]
+    return Group(*parts, _indented(_facts(result)))
+
+
+def headline(result: ScanResult) -> RenderableType:
+    """The verdict and the model's name, the same on any width."""
+    verdict = Text.assemble((f" {result.verdict.upper()} ", f"bold reverse {COLORS[result.verdict]}"))
+    if result.target_labels:
+        verdict.append(f" {targets(result)}", style=f"bold {COLORS[result.verdict]}")
+    if result.confidence is not None:
+        verdict.append(f"  probability {result.confidence:.1%}")
+    return _indented(Group(verdict, Text(result.path, style="dim", overflow="fold")))
 
 
 def failure_line(failed: FailedScan) -> str:
@@ -34,46 +49,73 @@ def failure_line(failed: FailedScan) -> str:
     return reason if failed.path in reason else f"{failed.path}: {reason}"
 
 
-def _headline(result: ScanResult) -> Text:
-    text = Text(result.verdict.upper(), style=f"bold {COLORS[result.verdict]}")
-    if result.target_labels:
-        text.append(f"  target label {', '.join(map(str, result.target_labels))}")
-    if result.confidence is not None:
-        text.append(f"  (probability {result.confidence:.1%})", style="dim")
-    return text.append(f"  {result.path}", style="dim")
+def render_summary(outcomes: Sequence[Outcome]) -> RenderableType:
+    """One row a model."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    table.add_column("model", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("target", overflow="fold")
+    table.add_column("smallest norm", justify="right")
+    for outcome in outcomes:
+        norms = [label.norm for label in outcome.labels] if isinstance(outcome, ScanResult) else []
+        verdict = Text(HEADLINE[outcome.verdict].lower(), style=COLORS[outcome.verdict])
+        table.add_row(Text(outcome.path), verdict, targets(outcome), f"{min(norms):.1f}" if norms else "")
+    return _indented(table)
+
+
+def _indented(part: RenderableType) -> Padding:
+    return Padding(part, (0, 0, 0, 2), expand=False)
 
 
 def _table(result: ScanResult) -> Table:
-    table = Table(box=None, pad_edge=True, header_style="dim")
-    table.add_column("label", justify="right")
-    table.add_column("norm (pixels)", justify="right")
-    table.add_column("")
-    table.add_column("index", justify="right")
-    table.add_column("success", justify="right")
-    table.add_column("status")
+    table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left")
+    for name in ("label", "norm"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    for name in ("index", "success"):
+        table.add_column(name, justify="right", no_wrap=True)
     rows = sorted(result.labels, key=lambda label: label.norm)
-    largest = max(label.norm for label in rows) or 1.0
+    converged = all(label.status == "converged" for label in rows)
+    if not converged:
+        table.add_column("search", no_wrap=True)
+    finite = [label.norm for label in rows if math.isfinite(label.norm)]
+    largest = max(finite, default=1.0) or 1.0
     for label in rows[:MOST_ROWS]:
-        bar = "━" * max(1, round(BAR * label.norm / largest))
         table.add_row(
             str(label.label),
             f"{label.norm:.1f}",
-            bar,
+            _bar(label.norm, result.threshold, largest),
             f"{label.anomaly_index:.2f}",
-            f"{label.success_rate:.0%}",
-            label.status.replace("_", " "),
+            "" if math.isnan(label.success_rate) else f"{label.success_rate:.0%}",
+            *(() if converged else (label.status.replace("_", " "),)),
             style="bold red" if label.label in result.target_labels else "",
         )
-    if len(rows) > MOST_ROWS:
-        table.caption = f"the {MOST_ROWS} smallest of {len(rows)} labels"
+    table.caption = "\n".join(_notes(result))
     return table
+
+
+def _notes(result: ScanResult) -> Iterator[str]:
+    if result.threshold is not None:
+        yield f"│ a label with a norm below {result.threshold:.1f} pixels is suspected"
+    if len(result.labels) > MOST_ROWS:
+        yield f"the {MOST_ROWS} smallest of {len(result.labels)} labels"
+
+
+def _bar(norm: float, threshold: float | None, largest: float) -> Text:
+    """A bar of at most BAR characters, crossed by the threshold."""
+    length = max(1, round(BAR * min(norm / largest, 1))) if not math.isnan(norm) else 0
+    cells = list("━" * length + " " * (BAR - length))
+    if threshold is not None and threshold < largest:
+        cells[min(round(BAR * threshold / largest), BAR - 1)] = "│"
+    return Text("".join(cells))
 
 
 def _picture(label: LabelResult) -> list[RenderableType]:
     if label.trigger is None:
         return []
     lines = "\n".join(_shade(label.trigger.mask))
-    return [Text(f"  mask of the trigger for label {label.label}", style="dim"), Padding(Text(lines), (0, 2)), Text()]
+    title = Text(f"mask of the trigger for label {label.label}", style="dim")
+    return [_indented(title), _indented(Text(lines, no_wrap=True)), Text()]
 
 
 def _shade(mask: FloatArray) -> list[str]:
@@ -92,21 +134,20 @@ def _shade(mask: FloatArray) -> list[str]:
 
 def _facts(result: ScanResult) -> Table:
     contract, parity, probes = result.contract, result.parity, result.probes
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim")
-    table.add_column(style="dim", overflow="fold")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
     shape = f"{contract.layout} {contract.channels}x{contract.height}x{contract.width} {contract.dtype}"
-    assumed = contract.evidence.get("value range", "")
-    table.add_row("  input", f"{contract.input_name}: {shape}, pixels as {contract.value_range} ({assumed})")
-    table.add_row("  output", f"{contract.output_name}: {contract.labels} labels, {contract.output_kind}")
-    agreement = (
-        "agrees with onnxruntime"
-        if parity.agrees
-        else f"DIFFERS from onnxruntime, first at {parity.first_diverging_node}"
-    )
-    table.add_row("  import", f"{agreement} (largest difference {parity.max_difference:.1e})")
-    table.add_row("  probes", f"{probes.used} searched, {probes.held_out} held out, {probes.source}")
-    table.add_row(
-        "  took", f"{sum(result.seconds.values()):.1f} s on {result.device}, method {result.method}, seed {result.seed}"
-    )
+    table.add_row("input", Text(f"{contract.input_name}: {shape}"))
+    table.add_row("pixels", Text(f"{contract.value_range} ({contract.evidence.get('value range', '')})"))
+    table.add_row("output", Text(f"{contract.output_name}: {contract.labels} labels, {contract.output_kind}"))
+    table.add_row("import", Text(_agreement(parity.agrees, parity.first_diverging_node, parity.max_difference)))
+    table.add_row("probes", Text(f"{probes.source}: {probes.used} searched, {probes.held_out} held out"))
+    table.add_row("method", Text(f"{result.method}, seed {result.seed}"))
+    table.add_row("took", Text(f"{sum(result.seconds.values()):.1f} s on {result.device}"))
     return table
+
+
+def _agreement(agrees: bool, node: str | None, difference: float) -> str:
+    found = "agrees with onnxruntime" if agrees else f"DIFFERS from onnxruntime, first at {node}"
+    return f"{found} (largest difference {difference:.1e})"

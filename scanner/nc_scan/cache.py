@@ -1,0 +1,74 @@
+"""Results of earlier scans, found again by what they depend on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from nc_scan.digest import external_digests, file_digest
+from nc_scan.errors import ModelFileError
+from nc_scan.reports.arrays import to_npz, with_arrays
+from nc_scan.reports.as_json import from_json, to_json
+from nc_scan.reports.files import write
+from nc_scan.results import ScanResult
+from nc_scan.versions import library_versions
+
+log = logging.getLogger("nc_scan")
+CALIBRATION = Path(__file__).parent / "detection" / "calibration.json"
+
+
+class Cache:
+    """A folder of results. Whoever can write to it can forge a verdict, so it must be as trusted as the scanner.
+
+    A result belongs to the bytes of the model with its external weights, the options of the scan, the bytes of the
+    user's images, the calibration and the versions of the libraries.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, path: Path, options: dict[str, Any]) -> ScanResult | None:
+        """The result under the model's present path; None where there is none that is whole."""
+        entry = self._entry(path, options)
+        if entry is None or not entry.with_suffix(".json").exists():
+            return None
+        try:
+            result = from_json(entry.with_suffix(".json").read_text("utf-8"))
+            if not isinstance(result, ScanResult):
+                raise ValueError("a failed scan")
+            return dataclasses.replace(with_arrays(result, entry.with_suffix(".npz")), path=str(path))
+        except (OSError, ValueError) as error:
+            log.warning("%s is no result that can be read, scanning again: %s", entry.with_suffix(".json"), error)
+            return None
+
+    def put(self, path: Path, options: dict[str, Any], result: ScanResult) -> None:
+        """Keeps a result. Raises ReportError."""
+        entry = self._entry(path, options)
+        if entry is not None:
+            write(entry.with_suffix(".npz"), to_npz(result))
+            write(entry.with_suffix(".json"), to_json(result))
+
+    def _entry(self, path: Path, options: dict[str, Any]) -> Path | None:
+        """The file without its suffix; None where the model cannot be read."""
+        try:
+            model = [file_digest(path), external_digests(path)]
+        except ModelFileError:
+            return None
+        data = options.get("data")
+        key = {
+            "model": model,
+            "options": {name: str(value) for name, value in options.items() if name != "progress"},
+            "data": None if data is None else _data_digest(Path(data)),
+            "calibration": file_digest(CALIBRATION),
+            "versions": library_versions(),
+        }
+        return self.folder / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+
+
+def _data_digest(path: Path) -> list[tuple[str, str]]:
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return [(str(file.relative_to(path)), file_digest(file)) for file in files]

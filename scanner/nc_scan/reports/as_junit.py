@@ -1,0 +1,49 @@
+"""JUnit XML: one test case a model, for continuous integration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from nc_scan.reports.words import ADVICE, HEADLINE, targets
+from nc_scan.results import Outcome, ScanResult
+
+# A verdict that is no pass, and the element that says so.
+ELEMENTS = {"backdoored": "failure", "inconclusive": "error", "failed": "error", "not_applicable": "skipped"}
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_junit(outcomes: Sequence[Outcome]) -> str:
+    """Backdoored is a failure, no verdict an error, no classifier is skipped."""
+    counts = {element: sum(ELEMENTS.get(o.verdict) == element for o in outcomes) for element in set(ELEMENTS.values())}
+    shared = {
+        "name": "nc-scan",
+        "tests": str(len(outcomes)),
+        "failures": str(counts["failure"]),
+        "errors": str(counts["error"]),
+        "time": f"{sum(map(_seconds, outcomes)):.3f}",
+    }
+    root = ElementTree.Element("testsuites", shared)
+    suite = ElementTree.SubElement(root, "testsuite", {**shared, "skipped": str(counts["skipped"])})
+    for outcome in outcomes:
+        name = {"classname": "nc-scan", "name": _clean(outcome.path), "time": f"{_seconds(outcome):.3f}"}
+        case = ElementTree.SubElement(suite, "testcase", name)
+        if outcome.verdict in ELEMENTS:
+            message = " ".join(filter(None, (HEADLINE[outcome.verdict], targets(outcome))))
+            attributes = {"message": _clean(f"{message}: {outcome.reasons[0]}")}
+            if ELEMENTS[outcome.verdict] != "skipped":
+                attributes["type"] = outcome.verdict
+            element = ElementTree.SubElement(case, ELEMENTS[outcome.verdict], attributes)
+            element.text = _clean("\n".join((*outcome.reasons, ADVICE[outcome.verdict], f"SHA-256 {outcome.sha256}")))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _seconds(outcome: Outcome) -> float:
+    return sum(outcome.seconds.values()) if isinstance(outcome, ScanResult) else 0.0
+
+
+def _clean(text: str) -> str:
+    """Without the characters that XML has no place for."""
+    return NOT_IN_XML.sub("\ufffd", text)

@@ -1,0 +1,59 @@
+"""The Markdown summary for pull requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from nc_scan.reports.words import ADVICE, HEADLINE, targets
+from nc_scan.results import Outcome, ScanResult
+
+SYMBOLS = {"clean": "✅", "backdoored": "❌", "inconclusive": "❔", "failed": "❔", "not_applicable": "⏭️"}
+MOST_LABELS = 5
+
+
+def to_markdown(outcomes: Sequence[Outcome]) -> str:
+    """A table of all models, then the evidence for each that is not clean."""
+    rows = [
+        f"| {_escape(o.path)} | {SYMBOLS[o.verdict]} {HEADLINE[o.verdict]} | {targets(o) or ' '} | {_digest(o)} |"
+        for o in outcomes
+    ]
+    parts = ["## Backdoor scan", "\n".join(["| model | verdict | target | SHA-256 |", "|---|---|---|---|", *rows])]
+    parts += [_details(outcome) for outcome in outcomes if outcome.verdict != "clean"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _details(outcome: Outcome) -> str:
+    heading = f"### {_escape(outcome.path)}: {HEADLINE[outcome.verdict].lower()}"
+    if outcome.target_labels:
+        heading += f", {targets(outcome)}"
+    reasons = "\n".join(f"* {_escape(reason)}" for reason in outcome.reasons)
+    parts = [heading, ADVICE[outcome.verdict], reasons]
+    if isinstance(outcome, ScanResult) and outcome.labels:
+        parts.append(_table(outcome))
+    return "\n\n".join(parts)
+
+
+def _table(result: ScanResult) -> str:
+    smallest = sorted(result.labels, key=lambda label: label.norm)[:MOST_LABELS]
+    rows = [
+        f"| {'**' if label.label in result.target_labels else ''}{label.label}"
+        f"{'**' if label.label in result.target_labels else ''} | {label.norm:.1f} | {label.anomaly_index:.2f} "
+        f"| {label.success_rate:.0%} | {label.status.replace('_', ' ')} |"
+        for label in smallest
+    ]
+    head = ["| label | norm (pixels) | anomaly index | success | search |", "|---:|---:|---:|---:|---|"]
+    note = (
+        f"\n\nThe {len(smallest)} smallest of {len(result.labels)} labels." if len(result.labels) > MOST_LABELS else ""
+    )
+    return "\n".join([*head, *rows]) + note
+
+
+def _digest(outcome: Outcome) -> str:
+    return f"`{outcome.sha256[:12]}`" if outcome.sha256 else " "
+
+
+def _escape(text: str) -> str:
+    """As text, whatever it holds: no markup, no table cells, no mentions, no lines of its own."""
+    escaped = re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", " ".join(text.split()))
+    return escaped.replace("@", "@\u200b")

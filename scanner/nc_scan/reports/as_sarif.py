@@ -1,0 +1,105 @@
+"""SARIF 2.1.0 for code-scanning services: one run, one result for each suspected label or model without a verdict."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from nc_scan.reports.words import ADVICE, HEADLINE
+from nc_scan.results import Outcome
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+# Rule, severity level, and the score by which services rank security findings.
+RULES = {
+    "backdoored": ("NC001", "backdoor", "error", "9.0"),
+    "inconclusive": ("NC002", "inconclusive-scan", "warning", "5.0"),
+    "failed": ("NC003", "failed-scan", "warning", "5.0"),
+}
+ORDER = list(RULES)
+
+
+def to_sarif(outcomes: Sequence[Outcome]) -> str:
+    """Clean models and those that are no classifiers are among the artifacts, without a result."""
+    found = sorted({version for outcome in outcomes for name, version in outcome.versions.items() if name == "nc-scan"})
+    artifacts: list[dict[str, Any]] = []
+    for outcome in outcomes:
+        if _artifact(outcome) not in artifacts:  # the format wants each once
+            artifacts.append(_artifact(outcome))
+    run = {
+        "tool": {
+            "driver": {
+                "name": "nc-scan",
+                **({"semanticVersion": found[-1]} if found else {}),
+                "rules": [_rule(verdict) for verdict in ORDER],
+            }
+        },
+        "artifacts": artifacts,
+        "results": [
+            result for outcome in outcomes for result in _results(outcome, artifacts.index(_artifact(outcome)))
+        ],
+        "columnKind": "unicodeCodePoints",
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rule(verdict: str) -> dict[str, Any]:
+    identifier, name, level, severity = RULES[verdict]
+    return {
+        "id": identifier,
+        "name": "".join(word.capitalize() for word in name.split("-")),
+        "shortDescription": {"text": HEADLINE[verdict]},
+        "fullDescription": {"text": ADVICE[verdict]},
+        "help": {"text": ADVICE[verdict]},
+        "defaultConfiguration": {"level": level},
+        "properties": {"tags": ["security", "machine-learning"], "precision": "high", "security-severity": severity},
+    }
+
+
+def _artifact(outcome: Outcome) -> dict[str, Any]:
+    artifact: dict[str, Any] = {"location": {"uri": _uri(outcome.path)}, "roles": ["analysisTarget"]}
+    if outcome.sha256 is not None:
+        artifact["hashes"] = {"sha-256": outcome.sha256}
+    return artifact
+
+
+def _results(outcome: Outcome, artifact: int) -> Iterator[dict[str, Any]]:
+    if outcome.verdict not in RULES:
+        return
+    identifier, _, level, _ = RULES[outcome.verdict]
+    targets: Iterable[int | None] = outcome.target_labels or (None,)
+    for target in targets:
+        subject = "" if target is None else f" leading to label {target}"
+        yield {
+            "ruleId": identifier,
+            "ruleIndex": ORDER.index(outcome.verdict),
+            "level": level,
+            "message": {"text": f"{HEADLINE[outcome.verdict]}{subject}: {'; '.join(outcome.reasons)}."},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": _uri(outcome.path), "index": artifact},
+                        "region": {"startLine": 1},
+                    }
+                }
+            ],
+            "partialFingerprints": {"nc-scan/v1": _fingerprint(outcome, identifier, target)},
+        }
+
+
+def _fingerprint(outcome: Outcome, rule: str, target: int | None) -> str:
+    """The same for the same finding in the same model, wherever the file lies."""
+    subject = outcome.sha256 or PurePath(outcome.path).name
+    return hashlib.sha256(f"{rule} {subject} {target}".encode()).hexdigest()
+
+
+def _uri(path: str) -> str:
+    """A relative path or an absolute address, with what a URI may not hold escaped."""
+    if "://" in path or path.startswith("models:/"):
+        return quote(path, safe=":/?&=#%@+")
+    posix = PurePath(path).as_posix()
+    return ("file://" if posix.startswith("/") else "") + quote(posix)

@@ -1,0 +1,68 @@
+"""The terminal report: what stands in it, at every width."""
+
+import dataclasses
+import io
+import math
+
+import pytest
+from rich.console import Console
+
+from nc_scan.reports.terminal import failure_line, render, render_summary
+from nc_scan.results import FailedScan, Outcome, ScanResult
+
+from .conftest import VERSIONS, make_outcomes, make_result
+
+
+def text_of(part: object, width: int) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width, highlight=False).print(part)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_fits_every_width(outcome: Outcome, width: int) -> None:
+    if isinstance(outcome, ScanResult):
+        lines = text_of(render(outcome), width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert outcome.verdict.upper() in lines[1]
+
+
+def test_the_suspected_label_comes_first_and_below_the_threshold(backdoored: ScanResult) -> None:
+    text = text_of(render(backdoored), 80)
+    rows = text[text.index("label  norm") :].splitlines()[1:]
+    assert rows[0].split()[:2] == ["3", "8.5"]
+    assert rows[0].index("│") > rows[0].rindex("━")
+    assert rows[1].index("│") < rows[1].rindex("━")
+    assert "below 21.5 pixels is suspected" in text
+    assert "mask of the trigger for label 3" in text
+    assert "█" in text
+
+
+def test_a_search_that_failed_is_told(backdoored: ScanResult) -> None:
+    assert "not converged" not in text_of(render(backdoored), 80)
+    odd = dataclasses.replace(backdoored.labels[0], status="not_converged", norm=math.inf, success_rate=math.nan)
+    assert "not converged" in text_of(render(dataclasses.replace(backdoored, labels=(odd, *backdoored.labels[1:]))), 80)
+
+
+def test_many_labels_are_cut() -> None:
+    assert "the 20 smallest of 1283 labels" in text_of(render(make_result(1283, 700)), 80)
+
+
+def test_square_brackets_are_no_markup(backdoored: ScanResult) -> None:
+    odd = dataclasses.replace(backdoored, path="[red]a[/red].onnx", reasons=("[bold]why",))
+    text = text_of(render(odd), 80)
+    assert "[red]a[/red].onnx" in text
+    assert "[bold]why" in text
+    assert "[red]a[/red].onnx" in text_of(render_summary([odd, odd]), 80)
+
+
+def test_one_row_a_model() -> None:
+    outcomes = list(make_outcomes().values())
+    rows = text_of(render_summary(outcomes), 120).splitlines()[3:]
+    assert sum(".onnx" in row for row in rows) == len(outcomes)
+    assert "nothing to scan" in text_of(render_summary(outcomes), 120)
+
+
+def test_a_failure_names_the_model_once() -> None:
+    assert failure_line(FailedScan("failed", ("a.onnx: no",), "a.onnx", None, VERSIONS)) == "a.onnx: no"
+    assert failure_line(FailedScan("failed", ("no",), "a.onnx", None, VERSIONS)) == "a.onnx: no"
