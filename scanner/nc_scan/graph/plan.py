@@ -9,6 +9,7 @@ from onnx import GraphProto
 from torch import Tensor
 
 from nc_scan.errors import ModelFileError
+from nc_scan.graph.memory_limit import ConstantLimit
 from nc_scan.graph.nodes import Step, bind
 from nc_scan.graph.order import ancestors
 from nc_scan.graph.tensors import to_dense, to_tensor
@@ -106,7 +107,7 @@ def _fold(step: Step, own: dict[str, Tensor], constants: Mapping[str, Tensor]) -
     """Runs a step that reads constants only, so that its outputs become constants; says whether it could."""
     if step.operator.random or not all(name in constants for name in step.reads):
         return False
-    with torch.no_grad():
+    with torch.no_grad(), ConstantLimit():  # type: ignore[no-untyped-call]
         results = dict(zip(step.outputs, step.run(constants), strict=False))
     if not all(isinstance(value, Tensor) for value in results.values()):
         return False
