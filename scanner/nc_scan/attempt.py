@@ -1,9 +1,8 @@
-"""A scan whose failure is a value too, and the models that a path stands for."""
+"""A scan whose failure is a value too."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,12 +46,3 @@ def failed(path: str | Path, verdict: Failure, reason: str) -> FailedScan:
     line = " ".join(reason.strip().splitlines()[0].split())
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     return FailedScan(verdict, (line,), str(path), sha256, library_versions(), finished)
-
-
-def find_models(paths: Iterable[Path]) -> list[Path]:
-    """The paths, with each folder replaced by the .onnx files in it and below it, in order of name; no path twice."""
-    found: dict[Path, None] = {}
-    for path in paths:
-        inside = sorted(file for file in path.rglob("*.onnx") if file.is_file()) if path.is_dir() else [path]
-        found.update(dict.fromkeys(inside))
-    return list(found)

@@ -9,12 +9,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from nc_scan.attempt import attempt
 from nc_scan.digest import external_digests, file_digest
 from nc_scan.errors import ModelFileError
 from nc_scan.reports.arrays import to_npz, with_arrays
 from nc_scan.reports.as_json import from_json, to_json
 from nc_scan.reports.files import write
-from nc_scan.results import ScanResult
+from nc_scan.results import Outcome, ScanResult
 from nc_scan.versions import library_versions
 
 log = logging.getLogger("nc_scan")
@@ -51,6 +52,16 @@ class Cache:
         if entry is not None:
             write(entry.with_suffix(".npz"), to_npz(result))
             write(entry.with_suffix(".json"), to_json(result))
+
+    def scan(self, path: Path, options: dict[str, Any]) -> Outcome:
+        """The kept result, or that of a new scan with these options, which is kept unless it failed."""
+        kept = self.get(path, options)
+        if kept is not None:
+            return kept
+        outcome = attempt(path, **options)
+        if isinstance(outcome, ScanResult):
+            self.put(path, options, outcome)
+        return outcome
 
     def _entry(self, path: Path, options: dict[str, Any]) -> Path | None:
         """The file without its suffix; None where the model cannot be read."""

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from nc_scan.pipeline import Progress
+    from nc_scan.registry import Target
     from nc_scan.results import Outcome
 
 CLEAN, FINDINGS, FAILED, NOTHING_TO_SCAN, USAGE = range(5)
@@ -47,6 +49,7 @@ Of many models the worst one counts: 1, then 2, 3, 0.
 @click.option("--junit", "junit_file", type=FILE, metavar="FILE", help="Write JUnit XML here.")
 @click.option("--markdown", "markdown_file", type=FILE, metavar="FILE", help="Write a summary for a pull request here.")
 @click.option("--cache", type=PATH, metavar="DIR", help="Keep results here and scan nothing twice with these settings.")
+@click.option("--alias", metavar="NAME", help="MLflow: let this alias point to the version if it is clean.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Decides probes and search.")
 @click.option(
     "--method",
@@ -67,24 +70,26 @@ Of many models the worst one counts: 1, then 2, 3, 0.
     help="What the model expects pixels to be scaled to.  [default: 0..1, or 0..255 for uint8]",
 )
 @click.version_option(package_name="nc-scan")
-def command(models: tuple[str, ...], report: Path | None, cache: Path | None, **options: Any) -> int:
-    """Find out whether MODEL, an ONNX image classifier, has a backdoor. A folder stands for the models in it.
+def command(models: tuple[str, ...], alias: str | None, report: Path | None, cache: Path | None, **options: Any) -> int:
+    """Find out whether MODEL, an ONNX image classifier, has a backdoor.
+
+    MODEL is a file, a folder with models, an address such as s3://bucket/model.onnx or hf://user/repository, or a model
+    in MLflow: models:/name/version, models:/name@alias, runs:/id/path.
 
     Searches for every label the smallest trigger that sends all images to it. A label with an abnormally small one
     is the target of a backdoor. Needs no data: without --data it looks through the model with synthetic images.
     """
-    from nc_scan.attempt import find_models
     from nc_scan.errors import ReportError
 
     _log_tracebacks()
     files = {name.removesuffix("_file"): options.pop(name) for name in list(options) if name.endswith("_file")}
-    paths = find_models(map(Path, models))
-    if len(paths) > 1 and (files["json"] or files["html"]):
+    targets, outcomes = _locate(models, alias)
+    if len(targets) + len(outcomes) > 1 and (files["json"] or files["html"]):
         raise click.UsageError("--json and --html take one model; --report writes them for many")
-    if not paths:
+    if not targets and not outcomes:
         return _fail(f"{', '.join(models)}: no .onnx file in it", NOTHING_TO_SCAN)
     try:
-        outcomes = _scan(paths, cache, options)
+        outcomes += _scan(targets, cache, options)
         if len(outcomes) > 1:
             _print_summary(outcomes)
         _write_reports(outcomes, files, report)
@@ -95,6 +100,7 @@ def command(models: tuple[str, ...], report: Path | None, cache: Path | None, **
 
 def main() -> None:
     """Entry point: runs the command and exits with its code."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # there is a bar already
     try:
         code = command.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -110,23 +116,40 @@ def main() -> None:
     raise SystemExit(code)
 
 
-def _scan(paths: list[Path], cache_folder: Path | None, options: dict[str, Any]) -> list[Outcome]:
-    from nc_scan.attempt import attempt
+def _locate(models: tuple[str, ...], alias: str | None) -> tuple[list[Target], list[Outcome]]:
+    """The models behind the addresses, each once, and failed scans for the addresses that lead nowhere."""
+    from nc_scan.attempt import failed
+    from nc_scan.errors import RegistryError
+    from nc_scan.registry import locate
+
+    targets: dict[str, Target] = {}
+    outcomes: list[Outcome] = []
+    for address in models:
+        try:
+            targets.update({target.address: target for target in locate(address, alias=alias)})
+        except RegistryError as error:
+            outcomes.append(_shown(failed(address, "failed", str(error)), brief=True))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+    return list(targets.values()), outcomes
+
+
+def _scan(targets: list[Target], cache_folder: Path | None, options: dict[str, Any]) -> list[Outcome]:
+    from nc_scan.attempt import attempt, failed
     from nc_scan.cache import Cache
-    from nc_scan.results import ScanResult
+    from nc_scan.errors import RegistryError
 
     cache = Cache(cache_folder) if cache_folder else None
     outcomes: list[Outcome] = []
-    for number, path in enumerate(paths, 1):
-        outcome: Outcome | None = cache.get(path, options) if cache else None
-        if outcome is None:
-            prefix = f"{number}/{len(paths)} {path.name}: " if len(paths) > 1 else ""
-            with _progress_bar(prefix) as progress:
-                outcome = attempt(path, progress=progress, **options)
-            if cache and isinstance(outcome, ScanResult):
-                cache.put(path, options, outcome)
-        _print(outcome, brief=len(paths) > 1)
-        outcomes.append(outcome)
+    for number, target in enumerate(targets, 1):
+        with _progress_bar(f"{number}/{len(targets)} " if len(targets) > 1 else "") as progress:
+            settings = {**options, "progress": progress}
+            scan = partial(cache.scan, options=settings) if cache else partial(attempt, **settings)
+            try:
+                outcome = target.scan(scan)
+            except RegistryError as error:
+                outcome = failed(target.address, "failed", str(error))
+        outcomes.append(_shown(outcome, brief=len(targets) > 1))
     return outcomes
 
 
@@ -171,7 +194,8 @@ def _progress_bar(prefix: str) -> Iterator[Progress]:
         yield update
 
 
-def _print(outcome: Outcome, *, brief: bool) -> None:
+def _shown(outcome: Outcome, *, brief: bool) -> Outcome:
+    """Prints the outcome and returns it."""
     from rich.console import Console
 
     from nc_scan.reports.terminal import failure_line, headline, render
@@ -181,6 +205,7 @@ def _print(outcome: Outcome, *, brief: bool) -> None:
         _fail(failure_line(outcome), FAILED)
     else:
         Console(highlight=False).print(headline(outcome) if brief else render(outcome))
+    return outcome
 
 
 def _print_summary(outcomes: list[Outcome]) -> None:

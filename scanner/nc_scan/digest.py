@@ -17,10 +17,10 @@ def file_digest(path: Path) -> str:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def external_digests(path: Path) -> dict[str, str]:
-    """The digest of each file with external data, by its location relative to the model, in order of name.
+def external_locations(path: Path) -> list[str]:
+    """The files with external data of a model, relative to its folder, in order of name; unchecked.
 
-    Raises ModelFileError where the model cannot be parsed, or a file is missing or outside the model's folder.
+    Raises ModelFileError where the model cannot be parsed.
     """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -30,9 +30,18 @@ def external_digests(path: Path) -> dict[str, str]:
         model = onnx.load(path, load_external_data=False)
     except (OSError, DecodeError) as error:
         raise ModelFileError(f"{path} cannot be read as ONNX") from error
-    locations = {ExternalDataInfo(tensor).location for tensor in _get_all_tensors(model) if uses_external_data(tensor)}
+    return sorted(
+        {ExternalDataInfo(tensor).location for tensor in _get_all_tensors(model) if uses_external_data(tensor)}
+    )
+
+
+def external_digests(path: Path) -> dict[str, str]:
+    """The digest of each file with external data, by its location.
+
+    Raises ModelFileError where the model cannot be parsed, or a file is missing or outside the model's folder.
+    """
     folder = path.parent.resolve()
-    files = {location: (folder / location).resolve() for location in sorted(locations)}
+    files = {location: (folder / location).resolve() for location in external_locations(path)}
     for location, file in files.items():
         if not file.is_relative_to(folder) or not file.is_file():
             raise ModelFileError(f"{path}: external data '{location}' is missing or outside the model's folder")

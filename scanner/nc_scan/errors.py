@@ -31,3 +31,7 @@ class DeviceError(NcScanError):
 
 class ReportError(NcScanError):
     """A report cannot be written: read-only folder, full disk, no permission."""
+
+
+class RegistryError(NcScanError):
+    """A model registry or remote storage is unreachable, refuses, or does not hold what was asked for."""

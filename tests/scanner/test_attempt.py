@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nc_scan import pipeline
-from nc_scan.attempt import attempt, find_models
+from nc_scan.attempt import attempt
 from nc_scan.errors import NotScannableError, UnsupportedModelError
 from nc_scan.results import FailedScan
 
@@ -40,13 +40,3 @@ def test_a_missing_file_has_no_digest(tmp_path: Path) -> None:
     assert isinstance(outcome, FailedScan)
     assert outcome.sha256 is None
     assert "no such file" in outcome.reasons[0]
-
-
-def test_a_folder_stands_for_the_models_below_it(tmp_path: Path) -> None:
-    for name in ("b.onnx", "a/c.onnx", "a/notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
-    (tmp_path / "folder.onnx").mkdir()
-    single = tmp_path / "b.onnx"
-    assert find_models([single, tmp_path]) == [single, tmp_path / "a" / "c.onnx"]
-    assert find_models([tmp_path / "missing.onnx"]) == [tmp_path / "missing.onnx"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import fsspec
 import onnx
 import pytest
 from click.testing import CliRunner, Result
@@ -216,3 +217,27 @@ def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path, quick: list
     assert result.return_value == 2
     assert sum("cannot be written" in line for line in result.output.splitlines()) == 1
     assert len(quick) == 1
+
+
+def test_an_address_that_leads_nowhere_does_not_keep_the_others_from_being_scanned(
+    tmp_path: Path, quick: list[Path]
+) -> None:
+    (tmp_path / "model.onnx").write_text("clean")
+    result = run("memory://nowhere/model.onnx", tmp_path / "model.onnx", "--markdown", tmp_path / "out.md")
+    assert result.return_value == 2
+    assert sum("memory://nowhere/model.onnx: no such file" in line for line in result.output.splitlines()) == 1
+    assert [path.name for path in quick] == ["model.onnx"]
+    assert (tmp_path / "out.md").read_text().count(".onnx") >= 2
+
+
+def test_a_remote_model_is_kept_under_its_bytes(tmp_path: Path, quick: list[Path]) -> None:
+    with fsspec.open("memory://bucket/model.onnx", "w") as file:
+        file.write("backdoored")
+    for _ in range(2):
+        assert run("memory://bucket/model.onnx", "--cache", tmp_path / "cache").return_value == 1
+    assert len(quick) == 1
+
+
+def test_an_alias_needs_a_registry(tmp_path: Path, quick: list[Path]) -> None:
+    assert isinstance(run(tmp_path / "model.onnx", "--alias", "production").exception, click.UsageError)
+    assert quick == []

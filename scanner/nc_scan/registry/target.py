@@ -1,0 +1,28 @@
+"""What every kind of registry gives: models that can be fetched and scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from nc_scan.attempt import attempt
+from nc_scan.results import Outcome
+
+Scan = Callable[[Path], Outcome]
+
+
+class Target(Protocol):
+    """One model at its address."""
+
+    @property
+    def address(self) -> str:
+        """How the user names it; the `path` of the outcome."""
+        ...
+
+    def scan(self, scan: Scan = attempt) -> Outcome:
+        """Fetches the model, scans the file with `scan`, and tells the registry where that is asked for.
+
+        Never changes the model. Raises RegistryError.
+        """
+        ...

@@ -1,0 +1,253 @@
+"""The gate against a real MLflow server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from nc_scan.attempt import attempt
+from nc_scan.errors import RegistryError, ReportError
+from nc_scan.registry import locate, mlflow_registry
+from nc_scan.results import Outcome
+
+from .conftest import judge
+
+numbers = itertools.count()
+Register = Callable[..., str]
+
+
+@pytest.fixture
+def register(tracking: Any, tmp_path: Path) -> Register:
+    """Registers files as a version of a model and returns the model's name, a new one unless given."""
+
+    def do(files: dict[str, str], name: str | None = None) -> str:
+        folder = tmp_path / f"artifacts-{next(numbers)}"
+        for file, text in files.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(text)
+        run = tracking.create_run("0")
+        tracking.log_artifacts(run.info.run_id, str(folder), "model")
+        if name is None:
+            name = f"model-{next(numbers)}"
+            tracking.create_registered_model(name)
+        tracking.create_model_version(name, f"runs:/{run.info.run_id}/model", run.info.run_id)
+        return name
+
+    return do
+
+
+def scan(address: str, alias: str | None = None, judge: Callable[[Path], Outcome] = judge) -> Outcome:
+    (target,) = locate(address, alias=alias)
+    return target.scan(judge)
+
+
+def tags(client: Any, name: str, version: str = "1") -> dict[str, str]:
+    found: dict[str, str] = client.get_model_version(name, version).tags
+    return {key.removeprefix("nc_scan."): value for key, value in found.items()}
+
+
+def aliases(client: Any, name: str) -> dict[str, str]:
+    return {alias: str(version) for alias, version in client.get_registered_model(name).aliases.items()}
+
+
+def test_a_clean_version_is_tagged_reported_and_promoted(tracking: Any, register: Register, tmp_path: Path) -> None:
+    name = register({"model.onnx": "clean"})
+    outcome = scan(f"models:/{name}/1", "production")
+    assert outcome.path == f"models:/{name}/1"
+    written = tags(tracking, name)
+    assert written["verdict"] == "clean"
+    assert written["sha256"] == "ab" * 32
+    assert written["target_labels"] == ""
+    assert written["tool"] == "nc-scan 0.1.0"
+    assert aliases(tracking, name) == {"production": "1"}
+    page = mlflow.artifacts.download_artifacts(written["report"], dst_path=str(tmp_path))
+    assert name in Path(page).read_text("utf-8")
+    report = mlflow.artifacts.download_artifacts(written["report"].replace("report.html", "scan.json"))
+    assert json.loads(Path(report).read_text("utf-8"))["path"] == f"models:/{name}/1"
+
+
+@pytest.mark.parametrize("verdict", ["backdoored", "inconclusive"])
+def test_nothing_but_clean_moves_the_alias(verdict: str, tracking: Any, register: Register) -> None:
+    name = register({"model.onnx": "clean"})
+    scan(f"models:/{name}/1", "production")
+    register({"model.onnx": verdict}, name)
+    assert scan(f"models:/{name}/2", "production").verdict == verdict
+    assert tags(tracking, name, "2")["verdict"] == verdict
+    assert tags(tracking, name, "2")["target_labels"] == ("1" if verdict == "backdoored" else "")
+    assert aliases(tracking, name) == {"production": "1"}
+
+
+def test_a_version_is_found_by_its_alias(tracking: Any, register: Register) -> None:
+    name = register({"model.onnx": "backdoored"})
+    register({"model.onnx": "clean"}, name)
+    tracking.set_registered_model_alias(name, "challenger", "2")
+    assert scan(f"models:/{name}@challenger", "production").path == f"models:/{name}/2"
+    assert aliases(tracking, name) == {"challenger": "2", "production": "2"}
+    assert tags(tracking, name, "1") == {}
+
+
+def test_a_run_is_tagged_itself(tracking: Any, register: Register) -> None:
+    run_id = tracking.get_model_version(register({"model.onnx": "backdoored"}), "1").run_id
+    assert scan(f"runs:/{run_id}/model").verdict == "backdoored"
+    assert tracking.get_run(run_id).data.tags["nc_scan.verdict"] == "backdoored"
+
+
+def test_the_model_stays_as_it_is(tracking: Any, register: Register) -> None:
+    name = register({"model.onnx": "clean", "notes/readme": "x"})
+    run_id = tracking.get_model_version(name, "1").run_id
+    before = {file.path for file in tracking.list_artifacts(run_id, "model")}
+    scan(f"models:/{name}/1", "production")
+    assert {file.path for file in tracking.list_artifacts(run_id, "model")} == before
+    assert {file.path for file in tracking.list_artifacts(run_id)} == {"model"}
+
+
+MLMODEL = "flavors:\n  onnx:\n    data: {}\n"
+FILES = {
+    "none": ({"model.pt": ""}, []),
+    "several": ({"a.onnx": "", "b/c.onnx": ""}, ["a.onnx", "c.onnx"]),
+    "several, one named": ({"a.onnx": "", "b.onnx": "", "MLmodel": MLMODEL.format("b.onnx")}, ["b.onnx"]),
+    "named, missing": ({"a.onnx": "", "MLmodel": MLMODEL.format("b.onnx")}, []),
+    "named, outside": ({"a.onnx": "", "../x.onnx": "", "MLmodel": MLMODEL.format("../x.onnx")}, []),
+    "MLmodel is no YAML": ({"a.onnx": "", "MLmodel": "{"}, ["a.onnx"]),
+    "MLmodel is a list": ({"a.onnx": "", "MLmodel": "[]"}, ["a.onnx"]),
+    "MLmodel names a number": ({"a.onnx": "", "MLmodel": MLMODEL.format("7")}, ["a.onnx"]),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_which_file_is_scanned(case: str, tmp_path: Path) -> None:
+    files, expected = FILES[case]
+    for name, text in files.items():
+        (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "model" / name).write_text(text)
+    assert [file.name for file in mlflow_registry.onnx_files(tmp_path / "model")] == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "verdict", "reason"),
+    [
+        ({"model.pt": "x"}, "not_applicable", "no .onnx file"),
+        ({"a.onnx": "clean", "b.onnx": "clean"}, "failed", "several .onnx files"),
+    ],
+)
+def test_none_or_several_files(
+    files: dict[str, str], verdict: str, reason: str, tracking: Any, register: Register
+) -> None:
+    name = register(files)
+    outcome = scan(f"models:/{name}/1", "production")
+    assert outcome.verdict == verdict
+    assert reason in outcome.reasons[0]
+    assert tags(tracking, name)["verdict"] == verdict
+    assert aliases(tracking, name) == {}
+
+
+def test_a_file_that_is_no_model_fails_and_is_tagged_so(tracking: Any, register: Register) -> None:
+    name = register({"model.onnx": "no model"})
+    assert scan(f"models:/{name}/1", "production", judge=attempt).verdict == "failed"
+    assert tags(tracking, name)["verdict"] == "failed"
+    assert aliases(tracking, name) == {}
+
+
+@pytest.mark.parametrize(
+    "address", ["models:/none/1", "models:/none@production", "runs:/none/model", "models:/none", "models:/a/b/c"]
+)
+@pytest.mark.usefixtures("tracking")
+def test_an_address_that_leads_nowhere_is_one_line(address: str) -> None:
+    with pytest.raises(RegistryError) as raised:
+        scan(address)
+    assert str(raised.value).startswith(f"{address}: ")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.usefixtures("tracking")
+def test_a_server_that_is_not_there_is_one_line() -> None:
+    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    with pytest.raises(RegistryError) as raised:
+        scan("models:/name/1")
+    assert "\n" not in str(raised.value)
+
+
+def during(action: Callable[[], object]) -> Callable[[Path], Outcome]:
+    """A scan that finds the model clean while `action` happens."""
+
+    def scan_meanwhile(path: Path) -> Outcome:
+        action()
+        return judge(path)
+
+    return scan_meanwhile
+
+
+def test_a_version_deleted_during_the_scan(tracking: Any, register: Register) -> None:
+    name = register({"model.onnx": "clean"})
+    with pytest.raises(RegistryError, match="not found"):
+        scan(f"models:/{name}/1", "production", during(lambda: tracking.delete_model_version(name, "1")))
+    assert aliases(tracking, name) == {}
+
+
+def test_an_alias_moved_during_the_scan(tracking: Any, register: Register) -> None:
+    name = register({"model.onnx": "clean"})
+    register({"model.onnx": "backdoored"}, name)
+    tracking.set_registered_model_alias(name, "challenger", "1")
+    move = during(lambda: tracking.set_registered_model_alias(name, "challenger", "2"))
+    with pytest.raises(RegistryError, match=r"moved to models:/.*/2 while models:/.*/1 was scanned"):
+        scan(f"models:/{name}@challenger", "production", move)
+    assert aliases(tracking, name) == {"challenger": "2"}
+    assert tags(tracking, name)["verdict"] == "scanning"
+
+
+def test_another_scanner_disagrees(tracking: Any, register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = register({"model.onnx": "clean"})
+    promote = mlflow_registry._promote
+
+    def other_first(*arguments: Any) -> None:
+        tracking.set_model_version_tag(name, "1", "nc_scan.verdict", "backdoored")
+        promote(*arguments)
+
+    monkeypatch.setattr(mlflow_registry, "_promote", other_first)
+    with pytest.raises(RegistryError, match="another scan says 'backdoored', production stays"):
+        scan(f"models:/{name}/1", "production")
+    assert aliases(tracking, name) == {}
+
+
+def test_a_scan_cut_short_leaves_no_verdict_and_the_next_one_completes_it(
+    tracking: Any, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = register({"model.onnx": "clean"})
+    scan(f"models:/{name}/1")
+
+    def full(*_: Any) -> None:
+        raise ReportError("report.html cannot be written: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow_registry, "write_report", full)
+        with pytest.raises(ReportError, match="No space left"):
+            scan(f"models:/{name}/1", "production")
+    assert tags(tracking, name)["verdict"] == "scanning"
+    assert aliases(tracking, name) == {}
+    scan(f"models:/{name}/1", "production")
+    assert tags(tracking, name)["verdict"] == "clean"
+    assert aliases(tracking, name) == {"production": "1"}
+
+
+def test_a_refused_write_is_one_line(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = register({"model.onnx": "clean"})
+
+    def refuse(*_: Any) -> None:
+        raise mlflow.exceptions.MlflowException("PERMISSION_DENIED: read-only\nsecond line")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_model_version_tag", refuse)
+    with pytest.raises(RegistryError, match=r"^models:/.*/1: MLflow: PERMISSION_DENIED: read-only$"):
+        scan(f"models:/{name}/1", "production")
+
+
+def test_an_alias_for_a_run_is_wrong_usage() -> None:
+    with pytest.raises(ValueError, match="an alias needs a registered model"):
+        locate("runs:/1/model", alias="production")
+    with pytest.raises(ValueError, match="an alias needs a registered model"):
+        locate("model.onnx", alias="production")
