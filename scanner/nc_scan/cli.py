@@ -48,6 +48,8 @@ Of many models the worst one counts: 1, then 2, 3, 0.
 @click.option("--sarif", "sarif_file", type=FILE, metavar="FILE", help="Write SARIF for code scanning here.")
 @click.option("--junit", "junit_file", type=FILE, metavar="FILE", help="Write JUnit XML here.")
 @click.option("--markdown", "markdown_file", type=FILE, metavar="FILE", help="Write a summary for a pull request here.")
+@click.option("--intoto", "intoto_file", type=FILE, metavar="FILE", help="Write an unsigned in-toto statement here.")
+@click.option("--bom", "bom_file", type=FILE, metavar="FILE", help="Write a CycloneDX ML-BOM here.")
 @click.option("--cache", type=PATH, metavar="DIR", help="Keep results here and scan nothing twice with these settings.")
 @click.option("--alias", metavar="NAME", help="MLflow: let this alias point to the version if it is clean.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Decides probes and search.")
@@ -154,7 +156,7 @@ def _scan(targets: list[Target], cache_folder: Path | None, options: dict[str, A
 
 
 def _write_reports(outcomes: list[Outcome], files: dict[str, Path | None], folder: Path | None) -> None:
-    from nc_scan.reports import as_html, as_json, as_junit, as_markdown, as_sarif
+    from nc_scan.reports import as_bom, as_html, as_intoto, as_json, as_junit, as_markdown, as_sarif
     from nc_scan.reports.files import write
     from nc_scan.reports.folder import write_reports
 
@@ -164,6 +166,8 @@ def _write_reports(outcomes: list[Outcome], files: dict[str, Path | None], folde
         "sarif": lambda: as_sarif.to_sarif(outcomes),
         "junit": lambda: as_junit.to_junit(outcomes),
         "markdown": lambda: as_markdown.to_markdown(outcomes),
+        "intoto": lambda: as_intoto.to_intoto(outcomes),
+        "bom": lambda: as_bom.to_bom(outcomes),
     }
     for name, file in files.items():
         if file is not None:

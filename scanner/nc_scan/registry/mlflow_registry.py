@@ -148,7 +148,7 @@ def _log_report(client: MlflowClient, outcome: Outcome, folder: Path) -> str:
     client.log_artifacts(run.info.run_id, str(folder))
     client.set_tag(run.info.run_id, f"{PREFIX}model", outcome.path)
     client.set_tag(run.info.run_id, f"{PREFIX}verdict", outcome.verdict)
-    client.set_terminated(run.info.run_id)
+    client.update_run(run.info.run_id, status="FINISHED")  # set_terminated would print
     return f"runs:/{run.info.run_id}/{HTML}"
 
 

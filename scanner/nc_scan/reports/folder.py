@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from nc_scan.reports.arrays import to_npz
+from nc_scan.reports.as_bom import to_bom
 from nc_scan.reports.as_html import to_html
+from nc_scan.reports.as_intoto import to_intoto
 from nc_scan.reports.as_json import to_json
 from nc_scan.reports.as_junit import to_junit
 from nc_scan.reports.as_markdown import to_markdown
@@ -34,15 +36,19 @@ def write_report(outcome: Outcome, folder: Path) -> None:
 
 
 def write_reports(outcomes: Sequence[Outcome], folder: Path) -> None:
-    """Each scan in a folder of the model's name, and what sums them up: `scans.sarif`, `junit.xml`, `summary.md`.
+    """Each scan in a folder of the model's name, and what sums them up.
 
-    Raises ReportError.
+    `scans.sarif`, `junit.xml`, `summary.md`, `bom.json` and, where any model could be read, `statement.json`. Raises
+    ReportError.
     """
     for outcome, name in zip(outcomes, folder_names([outcome.path for outcome in outcomes]), strict=True):
         write_report(outcome, folder / name)
     write(folder / "scans.sarif", to_sarif(outcomes))
     write(folder / "junit.xml", to_junit(outcomes))
     write(folder / "summary.md", to_markdown(outcomes))
+    write(folder / "bom.json", to_bom(outcomes))
+    if any(outcome.sha256 is not None for outcome in outcomes):
+        write(folder / "statement.json", to_intoto(outcomes))
 
 
 def folder_names(paths: Sequence[str]) -> list[str]:

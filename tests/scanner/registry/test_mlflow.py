@@ -56,9 +56,13 @@ def aliases(client: Any, name: str) -> dict[str, str]:
     return {alias: str(version) for alias, version in client.get_registered_model(name).aliases.items()}
 
 
-def test_a_clean_version_is_tagged_reported_and_promoted(tracking: Any, register: Register, tmp_path: Path) -> None:
+def test_a_clean_version_is_tagged_reported_and_promoted(
+    tracking: Any, register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     name = register({"model.onnx": "clean"})
+    capsys.readouterr()
     outcome = scan(f"models:/{name}/1", "production")
+    assert capsys.readouterr() == ("", "")
     assert outcome.path == f"models:/{name}/1"
     written = tags(tracking, name)
     assert written["verdict"] == "clean"

@@ -23,7 +23,7 @@ def test_a_folder_for_each_model_and_what_sums_them_up(tmp_path: Path) -> None:
     one |= {f"{kind}/{label}.png" for kind in ("masks", "patterns") for label in range(10)}
     assert files == {
         *(f"{name}/{file}" for name in ("cat & dog <v2>", "cat & dog <v2>-2") for file in one),
-        "model/scan.json", "model/report.html", "scans.sarif", "junit.xml", "summary.md",
+        "model/scan.json", "model/report.html", "scans.sarif", "junit.xml", "summary.md", "bom.json", "statement.json",
     }  # fmt: skip
     assert (tmp_path / "cat & dog <v2>" / "scan.json").read_text("utf-8") == to_json(outcomes[0])
     mask = np.asarray(Image.open(tmp_path / "cat & dog <v2>" / "masks" / "3.png"))
