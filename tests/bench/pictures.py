@@ -41,7 +41,7 @@ def main() -> None:
     """Scans and writes terminal.png, html.png, html-dark.png, json.png, sarif.png, junit.png, markdown.png."""
     model = sys.argv[1] if len(sys.argv) > 1 else MODEL
     result = nc_scan.scan(model)
-    shoot(STYLE + terminal(result), "terminal", 900, 860)
+    shoot(STYLE + terminal(result), "terminal", 900, 1090)
     shoot(to_html(result), "html", 1000, 1250)
     shoot(to_html(result), "html-dark", 1000, 1250, dark=True)
     shoot(STYLE + MarkdownIt("gfm-like", {"linkify": False}).render(to_markdown([result])), "markdown", 900, 560)

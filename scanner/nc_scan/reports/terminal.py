@@ -68,7 +68,7 @@ def _indented(part: RenderableType) -> Padding:
 
 
 def _table(result: ScanResult) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left")
+    table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left", caption_style="dim")
     for name in ("label", "norm"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
