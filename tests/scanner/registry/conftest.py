@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ]
     log = folder / "log"
     with log.open("wb") as output:
-        quiet = {**os.environ, "DO_NOT_TRACK": "1"}
+        quiet = {**os.environ, "DO_NOT_TRACK": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env=quiet)
         try:
             address = f"http://127.0.0.1:{port}"

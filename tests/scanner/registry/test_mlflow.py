@@ -36,7 +36,7 @@ def register(tracking: Any, tmp_path: Path) -> Register:
         if name is None:
             name = f"model-{next(numbers)}"
             tracking.create_registered_model(name)
-        tracking.create_model_version(name, f"runs:/{run.info.run_id}/model", run.info.run_id)
+        tracking.create_model_version(name, f"runs:/{run.info.run_id}/model", run.info.run_id, await_creation_for=0)
         return name
 
     return do
