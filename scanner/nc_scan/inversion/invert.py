@@ -82,9 +82,10 @@ def _invert_chunk(
     report: Callable[[int], None],
 ) -> list[Inversion]:
     searched = torch.tensor(labels, device=images.device).repeat_interleave(settings.starts)
-    masks, patterns = _start(len(searched), images, settings, generator)
+    masks, patterns = _start(len(labels), images, settings, generator)
     progress = LabelProgress(searched, masks.values, patterns.values, settings)
     batches = _batches(images, settings.batch, generator)
+    rounds = dict(settings.rounds)
     found: dict[int, Inversion] = {}
     for step in range(1, settings.steps + 1):
         batch = next(batches)
@@ -101,7 +102,7 @@ def _invert_chunk(
 
         done = progress.done() | (step == settings.steps)
         found.update(_results(progress, done, step, settings))
-        leave = done | progress.behind() if step == settings.trial else done
+        leave = done | progress.behind(rounds[step]) if step in rounds else done
         if leave.any():
             stay = (~leave).nonzero().squeeze(1)
             for state in (masks, patterns, progress):
@@ -113,25 +114,29 @@ def _invert_chunk(
 
 
 def _start(
-    count: int, images: Tensor, settings: InversionSettings, generator: torch.Generator
+    labels: int, images: Tensor, settings: InversionSettings, generator: torch.Generator
 ) -> tuple[StackedAdam, StackedAdam]:
-    """Masks of a random level, patterns of random blocks, grey or coloured.
+    """Masks of a random level, patterns of random blocks: together the starts of a label show every block in every
+    corner of the colour cube.
 
-    A search that starts from fine noise rarely meets a patch trigger; which blocks meet it depends on its colour.
+    A search that starts from fine noise rarely meets a patch trigger; which blocks meet it depends on their colour.
     """
     channels, height, width = images.shape[1:]
+    starts, corners = settings.starts, 2**channels
 
     def uniform(*shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=generator)
+        return torch.rand(labels, *shape, generator=generator)
 
     low, high = MASK_LEVELS
-    masks = low + (high - low) * uniform(1, 1, 1) + MASK_NOISE * (uniform(1, height, width) - 0.5)
-    blocks = uniform(channels, -(-height // BLOCK), -(-width // BLOCK)).round()
-    blocks = torch.where(uniform(1, 1, 1) < 0.5, blocks, blocks[:, :1])
-    patterns = blocks.repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)[:, :, :height, :width]
+    masks = low + (high - low) * uniform(starts, 1, 1, 1) + MASK_NOISE * (uniform(starts, 1, height, width) - 0.5)
+    fields = uniform(-(-starts // corners), 1, -(-height // BLOCK), -(-width // BLOCK)) < 0.5
+    start = torch.arange(starts)
+    bits = (start[:, None] >> torch.arange(channels)) % 2 == 1
+    blocks = (fields[:, start // corners] ^ bits[:, :, None, None]).float()  # start k: two colours, k and its opposite
+    patterns = blocks.repeat_interleave(BLOCK, 3).repeat_interleave(BLOCK, 4)[..., :height, :width]
     return (
-        StackedAdam(masks.to(images.device), settings.mask_rate, settings.betas),
-        StackedAdam(patterns.to(images.device), settings.pattern_rate, settings.betas),
+        StackedAdam(masks.flatten(0, 1).to(images.device), settings.mask_rate, settings.betas),
+        StackedAdam(patterns.flatten(0, 1).to(images.device), settings.pattern_rate, settings.betas),
     )
 
 

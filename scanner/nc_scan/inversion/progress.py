@@ -22,6 +22,7 @@ class LabelProgress:
         self.loss = torch.zeros(count, device=device)
         self.norm = torch.full((count,), torch.inf, device=device)
         self.mask, self.pattern = masks.detach().clone(), patterns.detach().clone()
+        self._mean_mask, self._mean_pattern = self.mask.clone(), self.pattern.clone()
         self._milestone = self.norm.clone()
         self._since = torch.zeros(count, dtype=torch.long, device=device)
         self._weight = 0.0  # of the steps so far in the running averages
@@ -33,12 +34,14 @@ class LabelProgress:
         self._weight = settings.memory * self._weight + 1
         self.success = torch.lerp(self.success, turned, 1 / self._weight)
         self.loss = torch.lerp(self.loss, loss, 1 / self._weight)
+        self._mean_mask.lerp_(masks, 1 / self._weight)
+        self._mean_pattern.lerp_(patterns, 1 / self._weight)
         failed = turned < settings.success
         works = (self.success >= settings.success) & ~failed
-        norm = masks.sum((1, 2, 3))
+        norm = self._mean_mask.sum((1, 2, 3))
         better = works & (norm < self.norm) if settings.smallest else torch.ones_like(works)
         self.norm = torch.where(better, norm, self.norm)
-        self.mask[better], self.pattern[better] = masks[better], patterns[better]
+        self.mask[better], self.pattern[better] = self._mean_mask[better], self._mean_pattern[better]
         progressed = self.norm < SHRINK * self._milestone
         self._milestone = torch.where(progressed, self.norm, self._milestone)
         self._since = torch.where(progressed | ~self.norm.isfinite(), 0, self._since + 1)
@@ -50,19 +53,22 @@ class LabelProgress:
         patience = self._settings.patience
         return self._since >= patience if patience else torch.zeros_like(self._since, dtype=torch.bool)
 
-    def behind(self) -> Tensor:
-        """Which searches (bool) have a better one beside them for their label.
+    def behind(self, count: int) -> Tensor:
+        """Which searches (bool) have at least `count` better ones beside them for their label.
 
         Better is a smaller successful trigger or a higher success; where the cost is fixed, a lower loss.
         """
         keys = (self.norm, -self.success) if self._settings.smallest else (self.loss,)
-        order = torch.stack(keys, 1).tolist()
-        labels = self.labels.tolist()
-        ahead = {label: min((order[i], i) for i, other in enumerate(labels) if other == label) for label in set(labels)}
-        best = [ahead[label][1] == i for i, label in enumerate(labels)]
-        return ~torch.tensor(best, device=self.labels.device)
+        searches: dict[int, list[int]] = {}
+        for row in sorted(range(len(self.labels)), key=torch.stack(keys, 1).tolist().__getitem__):
+            searches.setdefault(int(self.labels[row]), []).append(row)
+        behind = torch.zeros(len(self.labels), dtype=torch.bool)
+        for rows in searches.values():
+            behind[rows[count:]] = True
+        return behind.to(self.labels.device)
 
     def keep(self, index: Tensor) -> None:
         """Drops all labels but those at `index`."""
-        for name in ("labels", "cost", "success", "loss", "norm", "mask", "pattern", "_milestone", "_since"):
-            setattr(self, name, getattr(self, name)[index])
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value[index])

@@ -11,7 +11,7 @@ class InversionSettings:
 
     Attributes:
         starts: searches a label, each from another start.
-        trial: the step after which only the best search goes on for each label.
+        rounds: (step, searches): after that step only so many go on for each label, the best.
         steps: at most so many gradient steps a label.
         batch: probes a step, the same for all labels.
         mask_rate, pattern_rate: Adam's learning rates; masks and patterns live in [0, 1].
@@ -26,7 +26,7 @@ class InversionSettings:
     """
 
     starts: int
-    trial: int
+    rounds: tuple[tuple[int, int], ...]
     steps: int
     batch: int
     mask_rate: float
@@ -42,9 +42,9 @@ class InversionSettings:
 
 
 ADAPTIVE = InversionSettings(
-    starts=5,
-    trial=85,
-    steps=250,
+    starts=8,
+    rounds=((55, 2), (110, 1)),
+    steps=220,
     batch=8,
     mask_rate=0.1,
     pattern_rate=0.2,
@@ -60,8 +60,8 @@ ADAPTIVE = InversionSettings(
 """λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""
 
 PAPER = InversionSettings(
-    starts=5,
-    trial=100,
+    starts=8,
+    rounds=((60, 2), (120, 1)),
     steps=600,
     batch=16,
     mask_rate=0.1,
