@@ -18,7 +18,8 @@ from nc_scan.results import FloatArray, Status
 MASK_LEVELS = (0.2, 0.6)  # every pixel takes part at first; which ones stay is decided while the norm shrinks
 MASK_NOISE = 0.2
 BLOCK = 4  # pixels a side
-CHUNK_VALUES = 32_000_000  # input values (labels x batch x channels x height x width) that one step may hold
+CHUNK_VALUES = 32_000_000  # input values (searches x batch x channels x height x width) that one step may hold
+PASS_VALUES = {"cpu": 400_000}  # of them in one pass of the network: its activations then stay in the caches
 
 Scores = Callable[[Tensor], Tensor]
 OnStep = Callable[[int, int], None]
@@ -88,15 +89,10 @@ def _invert_chunk(
     rounds = dict(settings.rounds)
     found: dict[int, Inversion] = {}
     for step in range(1, settings.steps + 1):
-        batch = next(batches)
-        stamped = apply_trigger(batch, masks.values, patterns.values, scale=scale, offset=offset, channels_last=True)
-        logits = scores(stamped.flatten(0, 1))
-        targets = progress.labels.repeat_interleave(len(batch))
-        entropy = F.cross_entropy(logits, targets, reduction="none").view(-1, len(batch)).mean(1)
-        loss = entropy + progress.cost * masks.values.sum((1, 2, 3))
-        gradients = torch.autograd.grad(loss.sum(), (masks.values, patterns.values))
-        turned = (logits.argmax(1) == targets).float().view(-1, len(batch)).mean(1)
-        progress.update(masks.values, patterns.values, turned, loss)
+        losses, turned, *gradients = _evaluate(
+            scores, next(batches), masks.values, patterns.values, progress.labels, progress.cost, scale, offset
+        )
+        progress.update(masks.values, patterns.values, turned, losses)
         masks.step(gradients[0])
         patterns.step(gradients[1])
 
@@ -113,26 +109,53 @@ def _invert_chunk(
     return [found[label] for label in labels]
 
 
+def _evaluate(
+    scores: Scores,
+    batch: Tensor,
+    masks: Tensor,
+    patterns: Tensor,
+    labels: Tensor,
+    cost: Tensor,
+    scale: Sequence[float],
+    offset: Sequence[float],
+) -> tuple[Tensor, ...]:
+    """For every search its loss and the share of the batch that it turns (searches,), and the gradients of the loss to
+    masks and patterns; as many searches a pass as the device computes fastest."""
+    size = max(1, PASS_VALUES.get(batch.device.type, CHUNK_VALUES) // batch.numel())
+
+    def one_pass(mask: Tensor, pattern: Tensor, label: Tensor, cost: Tensor) -> tuple[Tensor, ...]:
+        stamped = apply_trigger(batch, mask, pattern, scale=scale, offset=offset, channels_last=True)
+        logits = scores(stamped.flatten(0, 1))
+        targets = label.repeat_interleave(len(batch))
+        entropy = F.cross_entropy(logits, targets, reduction="none").view(-1, len(batch)).mean(1)
+        losses = entropy + cost * mask.sum((1, 2, 3))
+        turned = (logits.argmax(1) == targets).float().view(-1, len(batch)).mean(1)
+        return losses.detach(), turned, *torch.autograd.grad(losses.sum(), (mask, pattern))
+
+    passes = zip(*(values.split(size) for values in (masks, patterns, labels, cost)), strict=True)
+    results = [one_pass(*searches) for searches in passes]
+    return tuple(torch.cat(parts) for parts in zip(*results, strict=True))
+
+
 def _start(
     labels: int, images: Tensor, settings: InversionSettings, generator: torch.Generator
 ) -> tuple[StackedAdam, StackedAdam]:
-    """Masks of a random level, patterns of random blocks: together the starts of a label show every block in every
-    corner of the colour cube.
+    """Masks of a random level, patterns of random blocks in two colours, opposite corners of the colour cube.
 
-    A search that starts from fine noise rarely meets a patch trigger; which blocks meet it depends on their colour.
+    A search that starts from fine noise rarely meets a patch trigger; which blocks meet it depends on their colour, so
+    the starts of a label take the corners in turn.
     """
     channels, height, width = images.shape[1:]
-    starts, corners = settings.starts, 2**channels
+    starts = settings.starts
 
     def uniform(*shape: int) -> Tensor:
-        return torch.rand(labels, *shape, generator=generator)
+        return torch.rand(labels, starts, *shape, generator=generator)
 
     low, high = MASK_LEVELS
-    masks = low + (high - low) * uniform(starts, 1, 1, 1) + MASK_NOISE * (uniform(starts, 1, height, width) - 0.5)
-    fields = uniform(-(-starts // corners), 1, -(-height // BLOCK), -(-width // BLOCK)) < 0.5
-    start = torch.arange(starts)
-    bits = (start[:, None] >> torch.arange(channels)) % 2 == 1
-    blocks = (fields[:, start // corners] ^ bits[:, :, None, None]).float()  # start k: two colours, k and its opposite
+    masks = low + (high - low) * uniform(1, 1, 1) + MASK_NOISE * (uniform(1, height, width) - 0.5)
+    fields = uniform(1, -(-height // BLOCK), -(-width // BLOCK)) < 0.5
+    corners = (torch.arange(starts)[:, None] >> torch.arange(channels)) % 2 == 1
+    blocks = (fields ^ corners[:, :, None, None]).float()
     patterns = blocks.repeat_interleave(BLOCK, 3).repeat_interleave(BLOCK, 4)[..., :height, :width]
     return (
         StackedAdam(masks.flatten(0, 1).to(images.device), settings.mask_rate, settings.betas),
