@@ -71,7 +71,7 @@ class _ApplyTrigger(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         images, masks, patterns, scale = ctx.saved_tensors
         results = (
             torch.empty_like(masks, memory_format=torch.contiguous_format),

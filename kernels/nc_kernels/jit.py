@@ -8,9 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 import numba
-from numba.core import config
 
-OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 def jit(function: Callable[..., Any]) -> Any:
@@ -31,7 +30,7 @@ def split(kernel: Callable[[int, int], None], length: int, step: int) -> None:
     A pool of Python threads rather than Numba's: it starts faster, needs no OpenMP, may be entered from several threads
     at once and survives a fork.
     """
-    threads = config.NUMBA_NUM_THREADS
+    threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     steps = -(-length // step)
     parts = min(steps, threads)
     bounds = [min(length, steps * part // max(parts, 1) * step) for part in range(parts + 1)]

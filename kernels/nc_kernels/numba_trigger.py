@@ -51,11 +51,15 @@ def blend_backward(
 
 
 def _flat(array: Array) -> Array:
-    return contiguous(array).reshape(*array.shape[:2], -1)
+    flat: Array = contiguous(array).reshape(*array.shape[:2], -1)
+    return flat
 
 
 def _bits(array: Array) -> Array:
-    return array.view(np.int16) if array.dtype == np.float16 else array
+    if array.dtype != np.float16:
+        return array
+    bits: Array = array.view(np.int16)
+    return bits
 
 
 @jit

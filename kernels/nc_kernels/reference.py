@@ -55,7 +55,7 @@ def _store(values: Array, out: Array) -> None:
     out[...] = np.where(np.isnan(singles), np.uint32(0x7FC0), rounded)
 
 
-def _load(values: Array, dtype: np.dtype) -> Array:  # type: ignore[type-arg]
+def _load(values: Array, dtype: np.dtype) -> Array:
     if values.dtype == np.uint16:
         values = (values.astype(np.uint32) << 16).view(np.float32)
     return values.astype(dtype)

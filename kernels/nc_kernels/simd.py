@@ -7,8 +7,10 @@ since Numba has neither type on the CPU: bfloat16 as uint16 and float16 as int16
 from typing import Any
 
 from llvmlite import ir
+from numba import extending
 from numba.core import cgutils, types
-from numba.extending import intrinsic
+
+intrinsic: Any = extending.intrinsic  # its types name the code generator's context, which callers do not pass
 
 VECTOR_BYTES = 64
 REGISTERS = 4
@@ -21,7 +23,7 @@ _INT32 = ir.IntType(32)
 _CONTRACT = ("contract",)  # allows one fused multiply-add
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def stream_blend(_context: Any, out: Any, keep: Any, pixels: Any, paint: Any) -> Any:
     """out (n,) = keep pixels + paint, rounded to nearest even and stored past the cache; every array is contiguous.
 
@@ -56,7 +58,7 @@ def stream_blend(_context: Any, out: Any, keep: Any, pixels: Any, paint: Any) ->
     return types.void(out, keep, pixels, paint), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fence(_context: Any) -> Any:
     """Finish what `stream` has begun: such stores are not ordered with the ones that tell another thread of them."""
 
@@ -67,11 +69,11 @@ def fence(_context: Any) -> Any:
     return types.void(), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def prefetch(_context: Any, array: Any, index: Any) -> Any:
+@intrinsic
+def prefetch(_context: Any, array: Any, _index: Any) -> Any:
     """Begin to fetch array[index], which may lie past the end, into the second-level cache."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         data = context.make_array(array)(context, builder, arguments[0]).data
         _prefetch(builder, builder.gep(data, [arguments[1]]))
         return context.get_dummy_value()
@@ -79,7 +81,7 @@ def prefetch(_context: Any, array: Any, index: Any) -> Any:
     return types.void(array, types.intp), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def sum_and_dot(_context: Any, gradients: Any, images: Any, total: Any, dot: Any) -> Any:
     """total[:n] = sum over b of gradients (b, n), and dot[:n] = sum over b of gradients * images[:b, :n].
 

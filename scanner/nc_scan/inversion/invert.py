@@ -132,7 +132,7 @@ def _evaluate(
         turned = (logits.argmax(1) == targets).float().view(-1, len(batch)).mean(1)
         return losses.detach(), turned, *torch.autograd.grad(losses.sum(), (mask, pattern))
 
-    passes = zip(*(values.split(size) for values in (masks, patterns, labels, cost)), strict=True)
+    passes = zip(*(torch.split(values, size) for values in (masks, patterns, labels, cost)), strict=True)
     results = [one_pass(*searches) for searches in passes]
     return tuple(torch.cat(parts) for parts in zip(*results, strict=True))
 
