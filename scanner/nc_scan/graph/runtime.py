@@ -27,6 +27,7 @@ class Runtime:
     def __init__(self, model: ModelProto, *, outputs: Sequence[str] | None = None, optimized: bool = True) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores may be shared
         if not optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._outputs = list(outputs) if outputs is not None else [value.name for value in model.graph.output]

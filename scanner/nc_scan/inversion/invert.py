@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from nc_kernels import apply_trigger
 from nc_scan.inversion.adam import StackedAdam
+from nc_scan.inversion.passes import RunAll, Tensors, passes_on
 from nc_scan.inversion.progress import LabelProgress
 from nc_scan.inversion.settings import InversionSettings
 from nc_scan.results import FloatArray, Status
@@ -19,9 +21,11 @@ MASK_LEVELS = (0.2, 0.6)  # every pixel takes part at first; which ones stay is 
 MASK_NOISE = 0.2
 BLOCK = 4  # pixels a side
 CHUNK_VALUES = 32_000_000  # input values (searches x batch x channels x height x width) that one step may hold
-PASS_VALUES = {"cpu": 400_000}  # of them in one pass of the network: its activations then stay in the caches
+PASS_VALUES = {"cpu": 125_000}  # of them in one pass of the network: its activations then stay in a core's cache
 
 Scores = Callable[[Tensor], Tensor]
+Searches = Tensors  # masks, patterns, labels, cost weights: one row a search
+Evaluate = Callable[[Tensor, Searches], Tensors]
 OnStep = Callable[[int, int], None]
 
 
@@ -62,23 +66,23 @@ def invert(
     """
     chunk = max(1, CHUNK_VALUES // (settings.starts * settings.batch * images[0].numel()))
     found: list[Inversion] = []
-    for start in range(0, len(labels), chunk):
-        part = labels[start : start + chunk]
+    with passes_on(images.device) as run_all:
+        evaluate = partial(_evaluate, scores, scale, offset, run_all)
+        for start in range(0, len(labels), chunk):
+            part = labels[start : start + chunk]
 
-        def report(step: int, before: int = start, count: int = len(part)) -> None:
-            on_step(before * settings.steps + count * step, len(labels) * settings.steps)
+            def report(step: int, before: int = start, count: int = len(part)) -> None:
+                on_step(before * settings.steps + count * step, len(labels) * settings.steps)
 
-        found += _invert_chunk(scores, images, part, settings, scale, offset, generator, report)
+            found += _invert_chunk(evaluate, images, part, settings, generator, report)
     return found
 
 
 def _invert_chunk(
-    scores: Scores,
+    evaluate: Evaluate,
     images: Tensor,
     labels: Sequence[int],
     settings: InversionSettings,
-    scale: Sequence[float],
-    offset: Sequence[float],
     generator: torch.Generator,
     report: Callable[[int], None],
 ) -> list[Inversion]:
@@ -89,9 +93,8 @@ def _invert_chunk(
     rounds = dict(settings.rounds)
     found: dict[int, Inversion] = {}
     for step in range(1, settings.steps + 1):
-        losses, turned, *gradients = _evaluate(
-            scores, next(batches), masks.values, patterns.values, progress.labels, progress.cost, scale, offset
-        )
+        searches = (masks.values, patterns.values, progress.labels, progress.cost)
+        losses, turned, *gradients = evaluate(next(batches), searches)
         progress.update(masks.values, patterns.values, turned, losses)
         masks.step(gradients[0])
         patterns.step(gradients[1])
@@ -111,19 +114,18 @@ def _invert_chunk(
 
 def _evaluate(
     scores: Scores,
-    batch: Tensor,
-    masks: Tensor,
-    patterns: Tensor,
-    labels: Tensor,
-    cost: Tensor,
     scale: Sequence[float],
     offset: Sequence[float],
-) -> tuple[Tensor, ...]:
+    run_all: RunAll,
+    batch: Tensor,
+    searches: Searches,
+) -> Tensors:
     """For every search its loss and the share of the batch that it turns (searches,), and the gradients of the loss to
-    masks and patterns; as many searches a pass as the device computes fastest."""
+    masks and patterns."""
     size = max(1, PASS_VALUES.get(batch.device.type, CHUNK_VALUES) // batch.numel())
 
-    def one_pass(mask: Tensor, pattern: Tensor, label: Tensor, cost: Tensor) -> tuple[Tensor, ...]:
+    def one_pass(searches: Searches) -> Tensors:
+        mask, pattern, label, cost = searches
         stamped = apply_trigger(batch, mask, pattern, scale=scale, offset=offset, channels_last=True)
         logits = scores(stamped.flatten(0, 1))
         targets = label.repeat_interleave(len(batch))
@@ -132,9 +134,8 @@ def _evaluate(
         turned = (logits.argmax(1) == targets).float().view(-1, len(batch)).mean(1)
         return losses.detach(), turned, *torch.autograd.grad(losses.sum(), (mask, pattern))
 
-    passes = zip(*(torch.split(values, size) for values in (masks, patterns, labels, cost)), strict=True)
-    results = [one_pass(*searches) for searches in passes]
-    return tuple(torch.cat(parts) for parts in zip(*results, strict=True))
+    pieces = list(zip(*(torch.split(values, size) for values in searches), strict=True))
+    return tuple(torch.cat(parts) for parts in zip(*run_all(one_pass, pieces), strict=True))
 
 
 def _start(
