@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from nc_scan.pipeline import Progress
+    from nc_scan.examine import Progress
     from nc_scan.registry import Target
     from nc_scan.results import Outcome
 
@@ -26,6 +26,8 @@ EXIT_CODES = {
     "not_applicable": NOTHING_TO_SCAN,
 }
 SEVERITY = (CLEAN, NOTHING_TO_SCAN, FAILED, FINDINGS)  # of many models the worst one counts
+LAYOUTS = ("NCHW", "NHWC", "NHW", "CHW", "HWC", "features")
+KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid")
 PATH, FILE = click.Path(path_type=Path), click.Path(path_type=Path, dir_okay=False)
 
 EPILOG = """\b
@@ -61,16 +63,16 @@ Of many models the worst one counts: 1, then 2, 3, 0.
     help="`paper`: fixed λ = 0.01, backdoored where the anomaly index is at least 2.",
 )
 @click.option("--device", default="cpu", show_default=True, help="Where to search: cpu, cuda, cuda:1.")
-@click.option(
-    "--layout", type=click.Choice(["NCHW", "NHWC"]), help="Axes of the input, where the graph leaves it open."
-)
+@click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the input; CHW and HWC are flat vectors of images.")
 @click.option("--side", type=click.IntRange(min=1), help="Height and width in pixels, where the graph leaves it open.")
 @click.option(
     "--range",
     "value_range",
-    type=click.Choice(["0..1", "0..255", "-1..1", "imagenet", "cifar10"]),
-    help="What the model expects pixels to be scaled to.  [default: 0..1, or 0..255 for uint8]",
+    metavar="RANGE",
+    help="What pixels are scaled to: 0..1, 0..255, -1..1, imagenet, cifar10, caffe, or mean=M;std=S.",
 )
+@click.option("--output", metavar="NAME", help="The output that holds a score for each label.")
+@click.option("--output-kind", type=click.Choice(KINDS), help="What the output holds.")
 @click.version_option(package_name="nc-scan")
 def command(models: tuple[str, ...], alias: str | None, report: Path | None, cache: Path | None, **options: Any) -> int:
     """Find out whether MODEL, an ONNX image classifier, has a backdoor.

@@ -1,37 +1,27 @@
-"""One scan, from the file to the verdict."""
+"""One scan, from the file to the result."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
-import torch
 
-from nc_scan.contract import infer_contract
-from nc_scan.detection import Decision, decide, decide_as_paper, replay, stamp, weigh
+from nc_scan.contract import Overrides, infer_contract
+from nc_scan.detection import Decision, stamp
 from nc_scan.detection.calibration import shipped_calibration
 from nc_scan.detection.threshold import calibrated_threshold, paper_threshold
 from nc_scan.digest import external_digests, file_digest
 from nc_scan.errors import ModelFileError
+from nc_scan.examine import Clock, Method, Progress, examine, report_parity, report_probes, settings_of
 from nc_scan.graph import load_model
-from nc_scan.graph.parity import ParityReport
-from nc_scan.inversion import ADAPTIVE, PAPER, InversionSettings, invert
-from nc_scan.prepare import PreparedModel, prepare
-from nc_scan.probes import ProbeSet, synthetic_probes, user_probes
-from nc_scan.probes.files import read_images
-from nc_scan.results import Layout, Parity, ProbeReport, ScanResult
+from nc_scan.probes import ImageSource
+from nc_scan.results import Layout, OutputKind, ScanResult
 from nc_scan.versions import library_versions
 
-Method = Literal["calibrated", "paper"]
-Progress = Callable[[str, int, int], None]
-PARITY_PROBES = 32
+SEVERITY = ("clean", "inconclusive", "backdoored")
 
 
 def scan(
@@ -44,6 +34,8 @@ def scan(
     layout: Layout | None = None,
     side: int | None = None,
     value_range: str | None = None,
+    output: str | None = None,
+    output_kind: OutputKind | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> ScanResult:
     """Scans one ONNX image classifier for a backdoor.
@@ -54,34 +46,33 @@ def scan(
         seed: decides probes, their order and the start of the search.
         method: `calibrated`, or `paper` for a fixed λ of 0.01 and the rule index >= 2.
         device: where the search runs: `cpu`, `cuda`, `cuda:1`.
-        layout, side, value_range: override what is inferred of the input contract.
+        layout, side, value_range, output, output_kind: override what is inferred of the input contract; see
+            `nc_scan.contract.Overrides`.
         progress: called with a stage's name, the units of work done and their total.
+
+    Where the evidence leaves several input contracts plausible, the model is scanned under each, and the worst verdict
+    counts.
 
     Raises ModelFileError, UnsupportedModelError, NotScannableError, DataError, ValueError for an unknown option.
     """
     if method not in get_args(Method):
         raise ValueError(f"unknown method {method!r}: one of {', '.join(get_args(Method))}")
     path = Path(path)
-    clock = _Clock()
-    rng = np.random.default_rng(seed)
+    clock = Clock()
+    images = ImageSource(data, np.random.default_rng(seed))
+    overrides = Overrides(layout, side, value_range, output, output_kind)
     with clock("import"):
         progress("reading the model", 0, 1)
         proto, sha256 = load_model(path), file_digest(path)
-        contract = infer_contract(proto, layout=layout, side=side, value_range=value_range)
-        model = prepare(proto, contract, device)
-    with clock("probes"):
-        progress("making probes", 0, 1)
-        probes = _probes(model, data, rng)
-    with clock("parity"):
-        parity = model.parity(probes.search[:PARITY_PROBES])
-    if parity.ok:
-        decision = _search(model, probes, method, seed, clock, progress)
-    else:
-        reason = "the imported model does not compute what onnxruntime computes, so there is nothing to judge"
-        decision = Decision("inconclusive", (), (reason,), None, ())
+    with clock("contract"):
+        progress("finding out what it expects", 0, 1)
+        contracts = infer_contract(proto, images.sample, overrides)
+    examined = [examine(proto, contract, images, seed, method, device, clock, progress) for contract in contracts]
+    worst = max(examined, key=lambda one: SEVERITY.index(one.decision.verdict))
     external = external_digests(path)
     if file_digest(path) != sha256:
         raise ModelFileError(f"{path} changed while it was being scanned")
+    contract, decision = worst.model.contract, worst.decision
     return ScanResult(
         verdict=decision.verdict,
         target_labels=decision.target_labels,
@@ -93,10 +84,10 @@ def scan(
         sha256=sha256,
         method=method,
         seed=seed,
-        device=f"{device}, {str(model.precision).removeprefix('torch.')}",
+        device=f"{device}, {str(worst.model.precision).removeprefix('torch.')}",
         contract=contract,
-        parity=_report_parity(parity),
-        probes=_report_probes(probes, contract.labels),
+        parity=report_parity(worst.parity),
+        probes=report_probes(worst.probes, contract.labels),
         seconds=clock.seconds,
         versions=library_versions(),
         calibration=shipped_calibration().id if method == "calibrated" else None,
@@ -104,48 +95,15 @@ def scan(
         operator_sets={opset.domain or "ai.onnx": opset.version for opset in proto.opset_import},
         configuration={
             "data": None if data is None else str(data),
-            "layout": layout,
-            "side": side,
-            "value_range": value_range,
-            "search": dataclasses.asdict(_settings(method)),
+            **dataclasses.asdict(overrides),
+            "search": dataclasses.asdict(settings_of(method)),
         },
-        not_run={} if parity.ok else {"trigger search": decision.reasons[0]},
-        examples=stamp(model, probes, decision) if decision.labels else (),
+        not_run={} if worst.parity.ok else {"trigger search": decision.reasons[0]},
+        tried=tuple(one.summary() for one in examined) if len(examined) > 1 else (),
+        warnings=worst.warnings(),
+        examples=stamp(worst.model, worst.probes, decision) if decision.labels else (),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _probes(model: PreparedModel, data: str | Path | None, rng: np.random.Generator) -> ProbeSet:
-    contract = model.contract
-    size = (contract.channels, contract.height, contract.width)
-    if data is None:
-        return synthetic_probes(*size, model.deployed_labels, rng)
-    return user_probes(str(data), read_images(Path(data), *size, rng), model.deployed_labels, rng)
-
-
-def _search(
-    model: PreparedModel, probes: ProbeSet, method: Method, seed: int, clock: _Clock, progress: Progress
-) -> Decision:
-    contract = model.contract
-    with clock("inversion"):
-        found = invert(
-            model.scores,
-            torch.from_numpy(probes.search).to(model.device),
-            range(contract.labels),
-            _settings(method),
-            scale=contract.scale,
-            offset=contract.offset,
-            generator=torch.Generator().manual_seed(seed),
-            on_step=lambda done, total: progress("searching triggers", done, total),
-        )
-    with clock("replay"):
-        progress("replaying triggers", 0, 1)
-        labels = weigh(found, replay(model, probes, found))
-    return decide_as_paper(labels) if method == "paper" else decide(labels, contract.pixels, shipped_calibration())
-
-
-def _settings(method: Method) -> InversionSettings:
-    return PAPER if method == "paper" else ADAPTIVE
 
 
 def _threshold(decision: Decision, method: Method, pixels: int) -> float | None:
@@ -153,34 +111,3 @@ def _threshold(decision: Decision, method: Method, pixels: int) -> float | None:
     if not norms:
         return None
     return paper_threshold(norms) if method == "paper" else calibrated_threshold(norms, pixels, shipped_calibration())
-
-
-def _report_parity(parity: ParityReport) -> Parity:
-    node = parity.first_divergence
-    return Parity(
-        parity.ok,
-        parity.max_abs_difference,
-        parity.tolerance,
-        parity.label_agreement,
-        f"{node.operator} {node.node} ({node.value})" if node else None,
-    )
-
-
-def _report_probes(probes: ProbeSet, labels: int) -> ProbeReport:
-    predicted = np.concatenate([probes.search_labels, probes.held_out_labels])
-    histogram = tuple(np.bincount(predicted, minlength=labels).tolist())
-    digest = hashlib.sha256(probes.search.tobytes() + probes.held_out.tobytes()).hexdigest()
-    return ProbeReport(probes.source, len(probes.search), len(probes.held_out), histogram, digest)
-
-
-class _Clock:
-    """Seconds a stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - start

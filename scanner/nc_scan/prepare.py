@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from nc_scan.contract.encoding import encode, to_layout
+from nc_scan.contract.scores import as_logits
 from nc_scan.device import usable_device
 from nc_scan.graph import to_torch
 from nc_scan.graph.parity import ParityReport, compare
@@ -37,18 +39,17 @@ class PreparedModel:
 
     def scores(self, model_input: Tensor) -> Tensor:
         """Logits (N, labels), float32, of (N, channels, height, width) in the model's own value range."""
-        if self.contract.layout == "NHWC":
-            model_input = model_input.permute(0, 2, 3, 1)
-        scores: Tensor = self.fast(model_input.to(self.precision))
-        return scores.float()
+        values: Tensor = self.fast(to_layout(model_input, self.contract.layout).to(self.precision))
+        return as_logits(values, self.contract.scores_kind)
 
     def deployed_labels(self, images: FloatArray) -> NDArray[np.int64]:
         """The labels (N,) that onnxruntime predicts."""
         batches = [
-            self.runtime(self.model_input(images[start : start + REPLAY_BATCH]))[0].argmax(-1).reshape(-1)
+            self.runtime(self.model_input(images[start : start + REPLAY_BATCH]))[0]
             for start in range(0, len(images), REPLAY_BATCH)
         ]
-        return np.concatenate(batches) if batches else np.zeros(0, np.int64)
+        labels = [as_logits(torch.from_numpy(batch), self.contract.output_kind).argmax(1).numpy() for batch in batches]
+        return np.concatenate(labels) if labels else np.zeros(0, np.int64)
 
     def parity(self, images: FloatArray) -> ParityReport:
         """Compares the module with onnxruntime on the scores of `images`."""
@@ -57,13 +58,9 @@ class PreparedModel:
     def model_input(self, images: FloatArray) -> NDArray[Any]:
         """Images in the value range, layout and dtype of the model's input."""
         contract = self.contract
-        scale, offset = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (contract.scale, contract.offset))
-        values = images * scale + offset
-        if contract.layout == "NHWC":
-            values = values.transpose(0, 2, 3, 1)
-        if np.issubdtype(contract.dtype, np.integer):
-            values = values.round()
-        return np.ascontiguousarray(values, dtype=contract.dtype)
+        return encode(
+            images, scale=contract.scale, offset=contract.offset, layout=contract.layout, dtype=contract.dtype
+        )
 
 
 def prepare(proto: ModelProto, contract: InputContract, device: str) -> PreparedModel:

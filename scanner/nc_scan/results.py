@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 Verdict = Literal["clean", "backdoored", "inconclusive"]
 Failure = Literal["failed", "not_applicable"]
 Status = Literal["converged", "not_converged", "skipped"]
-Layout = Literal["NCHW", "NHWC"]
-OutputKind = Literal["logits", "probabilities", "log-probabilities"]
+Layout = Literal["NCHW", "NHWC", "NHW", "CHW", "HWC", "features"]  # the last three are flat vectors
+OutputKind = Literal["logits", "probabilities", "log-probabilities", "sigmoid"]
 FloatArray = NDArray[np.float32]
 
 
@@ -20,7 +20,9 @@ FloatArray = NDArray[np.float32]
 class InputContract:
     """How a batch of images in [0, 1] becomes the model's input, and which of its values are the label scores.
 
-    The model reads `pixel * scale + offset`, per channel. `evidence` says, part by part, what each was read from.
+    The model reads `pixel * scale + offset`, per channel. `evidence` says, part by part, what each was read from;
+    `uncertain` names the parts that the evidence does not decide. The deployed model hands out `output_name`, of
+    `output_kind`; the search reads `scores_name`, of `scores_kind`.
     """
 
     input_name: str
@@ -36,7 +38,10 @@ class InputContract:
     output_kind: OutputKind
     scores_name: str
     labels: int
+    scores_kind: OutputKind = "logits"
+    label_names: tuple[str, ...] = ()
     evidence: dict[str, str] = field(default_factory=dict)
+    uncertain: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> int:
@@ -119,6 +124,17 @@ class StampedProbe:
 
 
 @dataclass(frozen=True)
+class TriedContract:
+    """What a scan under one of several plausible input contracts found: its verdict and its smallest trigger."""
+
+    layout: Layout
+    value_range: str
+    verdict: Verdict
+    label: int | None
+    norm: float | None
+
+
+@dataclass(frozen=True)
 class ScanResult:
     """One scan of one model.
 
@@ -134,6 +150,8 @@ class ScanResult:
         threshold: L1 norm, in pixels, under which a label among these would be suspected; None where there is none.
         configuration: everything else that the result depends on: the user's overrides and the search's settings.
         not_run: checks that this scan left out, each with the reason.
+        tried: what was found under each contract, where the evidence left several; the verdict rests on `contract`.
+        warnings: what weakens the result without changing it, for the user to read.
         examples: probes with the triggers of the suspected labels, or of the smallest trigger where none is.
         finished: when, in UTC, ISO 8601 to the second.
     """
@@ -159,6 +177,8 @@ class ScanResult:
     operator_sets: dict[str, int] = field(default_factory=dict)
     configuration: dict[str, Any] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
+    tried: tuple[TriedContract, ...] = ()
+    warnings: tuple[str, ...] = ()
     examples: tuple[StampedProbe, ...] = ()
     finished: str = ""
 

@@ -1,5 +1,6 @@
 """What a model expects at its input and means by its output."""
 
-from nc_scan.contract.infer import infer_contract
+from nc_scan.contract.image_input import ImageInput
+from nc_scan.contract.infer import Overrides, Sample, infer_contract
 
-__all__ = ["infer_contract"]
+__all__ = ["ImageInput", "Overrides", "Sample", "infer_contract"]

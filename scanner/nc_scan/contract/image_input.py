@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import onnx
@@ -13,12 +14,20 @@ from nc_scan.results import Layout
 CHANNELS = (1, 3, 4)
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 IMAGE_TYPES = (*FLOATS, TensorProto.UINT8)
+TOKENS = (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING)
 DEFAULT_SIDE = 224  # what most published classifiers with a free image size were trained on
+SMALLEST_FLAT_SIDE = 8  # a vector of 9 or 48 numbers is hardly a square image
+DENOTATIONS = {"DATA_BATCH": "N", "DATA_CHANNEL": "C", "DATA_FEATURE": "HW"}
+
+Size = int | str  # a symbolic size has a name
 
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The graph input that takes the images; `evidence` says what layout and size were read from."""
+    """The graph input that takes the images; `evidence` says what layout and size were read from.
+
+    `alternatives` are other layouts that the graph would take as well.
+    """
 
     name: str
     layout: Layout
@@ -27,70 +36,118 @@ class ImageInput:
     width: int
     dtype: str
     evidence: dict[str, str]
+    alternatives: tuple[Layout, ...] = ()
 
 
 def find_image_input(graph: GraphProto, *, layout: Layout | None = None, side: int | None = None) -> ImageInput:
-    """The one input that can hold a batch of images.
+    """The one input that can hold a batch of images, or of feature vectors.
 
     `layout` and `side` (pixels, for a symbolic height and width) override what the graph says.
-    Raises NotScannableError where no input, or more than one, can be the image.
+    Raises NotScannableError where no input, or more than one, can be the image; ValueError for a layout that does not
+    fit the input.
     """
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
-    images = [value for value in inputs if _may_be_images(value)]
+    images = [value for value in inputs if value.type.tensor_type.elem_type in IMAGE_TYPES]
     if len(inputs) != 1 or len(images) != 1:
         listed = ", ".join(f"{value.name} {describe(value)}" for value in inputs) or "none"
-        raise NotScannableError(f"no image classifier: it needs exactly one image input, the model has: {listed}")
-    return _read_shape(images[0], layout, side)
+        text = any(value.type.tensor_type.elem_type in TOKENS for value in inputs)
+        looks = " (looks like a text model)" if text else ""
+        raise NotScannableError(
+            f"no image classifier: it needs exactly one image input{looks}, the model has: {listed}"
+        )
+    value = images[0]
+    layouts, why = _layouts(value)
+    if layout is not None:
+        if not _fits(layout, dimensions(value)):
+            raise ValueError(f"the layout {layout} does not fit the input {value.name} {describe(value)}")
+        layouts, why = (layout,), "given by the user"
+    if not layouts:
+        raise NotScannableError(f"no image classifier: the input {value.name} {describe(value)} {why}")
+    return _read_shape(value, layouts, why, side)
 
 
 def describe(value: ValueInfoProto) -> str:
     """Type and shape in short, such as `float (batch, 3, 32, 32)`."""
     tensor = value.type.tensor_type
     name = TensorProto.DataType.Name(tensor.elem_type).lower() if tensor.elem_type else "unknown"
-    return f"{name} ({', '.join(str(size) for size in _dimensions(value))})"
+    return f"{name} ({', '.join(str(size) for size in dimensions(value))})"
 
 
-def _dimensions(value: ValueInfoProto) -> list[int | str]:
+def dimensions(value: ValueInfoProto) -> list[Size]:
+    """The sizes of all axes, symbolic ones by name."""
     shape = value.type.tensor_type.shape.dim
     return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in shape]
 
 
-def _may_be_images(value: ValueInfoProto) -> bool:
-    shape = _dimensions(value)
-    return (
-        value.type.tensor_type.elem_type in IMAGE_TYPES
-        and len(shape) == 4
-        and any(isinstance(size, str) or size in CHANNELS for size in (shape[1], shape[3]))
-    )
+def _layouts(value: ValueInfoProto) -> tuple[tuple[Layout, ...], str]:
+    """The layouts that the input can have, the most probable one first, and why; or none, and why not."""
+    shape = dimensions(value)
+    if len(shape) == 4:
+        return _four_axes(value, shape)
+    if len(shape) == 3:
+        height, width = shape[1:]
+        if height == width and isinstance(height, int):
+            return ("NHW",), "three axes, two of them equal: grey images without a channel axis"
+        return (), "looks like a sequence (audio, text or a time series)"
+    if len(shape) == 2 and isinstance(shape[1], int):
+        return _flat(shape[1])
+    return (), "cannot hold images"
 
 
-def _read_shape(value: ValueInfoProto, layout: Layout | None, side: int | None) -> ImageInput:
-    shape = _dimensions(value)
-    evidence: dict[str, str] = {}
-    if layout is None:
-        layout, evidence["layout"] = _read_layout(shape)
-    else:
-        evidence["layout"] = "given by the user"
-    channels, height, width = (shape[1], shape[2], shape[3]) if layout == "NCHW" else (shape[3], shape[1], shape[2])
-    if isinstance(channels, str):
-        channels, evidence["channels"] = 3, "symbolic in the graph, RGB assumed"
-    else:
-        evidence["channels"] = "shape of the input"
-    sizes = []
-    for size in (height, width):
-        if isinstance(size, str):
-            size = side or DEFAULT_SIDE
-            evidence["size"] = "given by the user" if side else f"symbolic in the graph, {DEFAULT_SIDE} assumed"
-        sizes.append(size)
-    evidence.setdefault("size", "shape of the input")
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name
-    evidence["dtype"] = "type of the input"
-    return ImageInput(value.name, layout, channels, sizes[0], sizes[1], dtype, evidence)
-
-
-def _read_layout(shape: list[int | str]) -> tuple[Layout, str]:
+def _four_axes(value: ValueInfoProto, shape: list[Size]) -> tuple[tuple[Layout, ...], str]:
+    denoted = "".join(DENOTATIONS.get(dim.denotation, "?") for dim in value.type.tensor_type.shape.dim)
+    if denoted in ("NCHWHW", "NHWHWC"):
+        return ("NCHW" if denoted[1] == "C" else "NHWC",), "denotations of the axes"
+    if all(isinstance(size, int) and size not in CHANNELS for size in (shape[1], shape[3])):
+        return (), "has no axis of 1, 3 or 4 channels"
     first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
     if first != last:
-        return ("NCHW" if first else "NHWC"), f"the axis of {shape[1] if first else shape[3]} holds the channels"
-    return "NCHW", "both axes could hold the channels, ONNX's own order assumed"
+        return ("NCHW" if first else "NHWC",), f"the axis of {shape[1] if first else shape[3]} holds the channels"
+    return ("NCHW", "NHWC"), "both axes could hold the channels, ONNX's own order assumed"
+
+
+def _flat(length: int) -> tuple[tuple[Layout, ...], str]:
+    sides = {channels: math.isqrt(length // channels) for channels in (1, 3)}
+    square = [c for c, side in sides.items() if c * side * side == length and side >= SMALLEST_FLAT_SIDE]
+    if square == [1]:
+        return ("CHW",), f"{length} is the square of {sides[1]}: grey images, flat"
+    if square:
+        return ("CHW", "HWC"), f"{length} is 3 times the square of {sides[3]}: color images, flat"
+    return ("features",), f"{length} is no number of pixels of a square image: feature vectors"
+
+
+def _fits(layout: Layout, shape: list[Size]) -> bool:
+    if layout in ("CHW", "HWC"):
+        return len(shape) == 2 and isinstance(shape[1], int) and "features" not in _flat(shape[1])[0]
+    if layout == "features":
+        return len(shape) == 2 and isinstance(shape[1], int)
+    if len(shape) != len(layout):
+        return False
+    return layout == "NHW" or isinstance(channels := shape[layout.index("C")], str) or channels in CHANNELS
+
+
+def _read_shape(value: ValueInfoProto, layouts: tuple[Layout, ...], why: str, side: int | None) -> ImageInput:
+    layout, shape = layouts[0], dimensions(value)
+    evidence = {"layout": why, "channels": "shape of the input", "size": "shape of the input"}
+    match layout:
+        case "features":
+            size: list[Size] = [1, 1, shape[1]]
+        case "CHW" | "HWC":
+            assert isinstance(shape[1], int)
+            channels = 1 if _flat(shape[1])[0] == ("CHW",) else 3
+            size = [channels, *[math.isqrt(shape[1] // channels)] * 2]
+        case "NHW":
+            size = [1, *shape[1:]]
+        case _:
+            size = [shape[layout.index(axis)] for axis in "CHW"]
+    if isinstance(size[0], str):
+        size[0], evidence["channels"] = 3, "symbolic in the graph, RGB assumed"
+    for axis in (1, 2):
+        if isinstance(size[axis], str):
+            size[axis] = side or DEFAULT_SIDE
+            evidence["size"] = "given by the user" if side else f"symbolic in the graph, {DEFAULT_SIDE} assumed"
+    numbers = [number for number in size if isinstance(number, int)]
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name
+    evidence["dtype"] = "type of the input"
+    return ImageInput(value.name, layout, numbers[0], numbers[1], numbers[2], dtype, evidence, layouts[1:])

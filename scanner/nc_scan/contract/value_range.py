@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+import numpy as np
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # of ImageNet's pixels in 0..255, blue first
+SMALL_SIDE = 64  # pixels; of that size and below are CIFAR-10 and its like, above ImageNet
+CUSTOM = re.compile(r"mean=(?P<mean>[^;]+);std=(?P<std>[^;]+)")
 
 
 @dataclass(frozen=True)
@@ -17,11 +23,18 @@ class ValueRange:
     offset: tuple[float, ...]
 
     def for_channels(self, channels: int) -> ValueRange:
-        """The same range for a number of channels; a single value holds for all of them."""
-        if len(self.scale) not in (1, channels):
-            raise ValueError(f"the value range {self.name} has {len(self.scale)} channels, the model {channels}")
-        repeat = channels if len(self.scale) == 1 else 1
-        return ValueRange(self.name, self.scale * repeat, self.offset * repeat)
+        """The same range for a number of channels: a single value holds for all, three become their mean for one.
+
+        An alpha channel is scaled as the mean of the others. Raises ValueError for any other number.
+        """
+        if len(self.scale) == channels:
+            return self
+        mean_scale, mean_offset = float(np.mean(self.scale)), float(np.mean(self.offset))
+        if len(self.scale) == 1 or channels == 1:
+            return ValueRange(self.name, (mean_scale,) * channels, (mean_offset,) * channels)
+        if (len(self.scale), channels) == (3, 4):
+            return ValueRange(self.name, (*self.scale, mean_scale), (*self.offset, mean_offset))
+        raise ValueError(f"the value range {self.name} has {len(self.scale)} channels, the model {channels}")
 
 
 def standardized(name: str, mean: tuple[float, ...], std: tuple[float, ...]) -> ValueRange:
@@ -37,5 +50,38 @@ RANGES = {
         ValueRange("-1..1", (2.0,), (-1.0,)),
         standardized("imagenet", IMAGENET_MEAN, IMAGENET_STD),
         standardized("cifar10", CIFAR10_MEAN, CIFAR10_STD),
+        ValueRange("caffe", (255.0,) * 3, tuple(-m for m in CAFFE_MEAN)),
     )
 }
+
+
+def parse_range(text: str) -> ValueRange:
+    """A range by its name, or `mean=M;std=S` with one number or one a channel, separated by commas, for pixels in 0..1.
+
+    Raises ValueError for anything else.
+
+    >>> parse_range("mean=0.5;std=0.25")
+    ValueRange(name='mean=0.5;std=0.25', scale=(4.0,), offset=(-2.0,))
+    """
+    if text in RANGES:
+        return RANGES[text]
+    names = f"one of {', '.join(RANGES)}, or mean=M;std=S"
+    if (match := CUSTOM.fullmatch(text.replace(" ", ""))) is None:
+        raise ValueError(f"unknown value range {text!r}: {names}")
+    try:
+        mean, std = (tuple(float(v) for v in match[part].split(",")) for part in ("mean", "std"))
+    except ValueError:
+        raise ValueError(f"the value range {text!r} holds something that is no number: {names}") from None
+    if len(mean) != len(std) or min(std) <= 0:
+        raise ValueError(f"the value range {text!r} needs as many deviations, above 0, as means")
+    return standardized(text, mean, std)
+
+
+def hypotheses(channels: int, side: int) -> tuple[ValueRange, ...]:
+    """The ranges that a model without further evidence may be trained on.
+
+    ImageNet's constants and CIFAR-10's differ by less than a scan can tell; the image's size says which.
+    """
+    constants = "cifar10" if side <= SMALL_SIDE else "imagenet"
+    names = ("0..1", "0..255", "-1..1", constants, *(("caffe",) if channels == 3 and side > SMALL_SIDE else ()))
+    return tuple(RANGES[name].for_channels(channels) for name in names)

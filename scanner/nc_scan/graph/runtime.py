@@ -19,7 +19,8 @@ class Runtime:
     """Runs a model with onnxruntime on the CPU.
 
     `outputs` names any values of the graph (its own outputs by default). Graph optimisations are on, as in a
-    deployment, unless `optimized=False`. A model that declares a fixed batch is fed batch by batch.
+    deployment, unless `optimized=False`. A model that declares a fixed batch is fed batch by
+    batch, the last one filled up.
 
     Raises ModelFileError for a model of over 2 GiB, UnsupportedModelError for one that onnxruntime refuses.
     """
@@ -48,10 +49,11 @@ class Runtime:
         if len(inputs) != len(self._names):
             raise TypeError(f"the graph has the inputs {', '.join(self._names)}; {len(inputs)} were given")
         batch, fixed = len(inputs[0]) if inputs and inputs[0].ndim else 1, self.fixed_batch
-        if fixed is None or fixed == batch or not fixed or batch % fixed:
+        if not fixed or fixed == batch:
             return self._run(inputs)
-        parts = [self._run([array[start : start + fixed] for array in inputs]) for start in range(0, batch, fixed)]
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+        filled = [np.concatenate([array, np.repeat(array[-1:], -batch % fixed, 0)]) for array in inputs]
+        parts = [self._run([array[start : start + fixed] for array in filled]) for start in range(0, batch, fixed)]
+        return [np.concatenate(part)[:batch] for part in zip(*parts, strict=True)]
 
     def _run(self, inputs: Sequence[Array]) -> list[Array]:
         try:

@@ -144,6 +144,11 @@ def _facts(result: ScanResult) -> Table:
     table.add_row("import", Text(_agreement(parity.agrees, parity.first_diverging_node, parity.max_difference)))
     table.add_row("probes", Text(f"{probes.source}: {probes.used} searched, {probes.held_out} held out"))
     table.add_row("method", Text(f"{result.method}, seed {result.seed}"))
+    for tried in result.tried:
+        found = "" if tried.norm is None else f", smallest norm {tried.norm:.1f} for label {tried.label}"
+        table.add_row("tried", Text(f"pixels as {tried.value_range}, {tried.layout}: {tried.verdict}{found}"))
+    for warning in result.warnings:
+        table.add_row("warning", Text(warning, style="yellow"))
     table.add_row("took", Text(f"{sum(result.seconds.values()):.1f} s on {result.device}"))
     return table
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from nc_scan.errors import DataError
-from nc_scan.probes.files import read_images
+from nc_scan.probes.files import read_features, read_images
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
 
@@ -41,7 +41,7 @@ def array(path: Path, value: np.ndarray = PIXELS) -> Path:
 
 
 def archive(path: Path) -> Path:
-    np.savez(path / "images.npz", labels=np.zeros(20), images=PIXELS)
+    np.savez(path / "images.npz", images=PIXELS, labels=np.arange(20) % 2)
     return path / "images.npz"
 
 
@@ -58,7 +58,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_pixels(form: str, tmp_path: Path) -> None:
-    images = read_images(FORMS[form](tmp_path), 3, 8, 8, np.random.default_rng(0))
+    images = read_images(FORMS[form](tmp_path), 3, 8, 8, np.random.default_rng(0)).values
     assert images.dtype == np.float32
     expected = {image.tobytes() for image in PIXELS}
     assert {image.tobytes() for image in (images.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8)} == expected
@@ -67,7 +67,36 @@ def test_every_form_gives_the_same_pixels(form: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (4, 8), (3, 5)])
 def test_images_are_fitted_to_the_model(channels: int, side: int, tmp_path: Path) -> None:
     images = read_images(folder(tmp_path), channels, side, side, np.random.default_rng(0))
-    assert images.shape == (20, channels, side, side)
+    assert images.values.shape == (20, channels, side, side)
+
+
+@pytest.mark.parametrize(
+    ("form", "labels"),
+    [("folder", [0, 1]), ("parquet", [1]), ("npz", [0, 1]), ("npy", None), ("flat folder", None)],
+)
+def test_labels_come_with_the_images(form: str, labels: list[int] | None, tmp_path: Path) -> None:
+    make = {**FORMS, "flat folder": lambda path: folder(path) / "class0"}[form]
+    images = read_images(make(tmp_path), 3, 8, 8, np.random.default_rng(0))
+    if labels is None:
+        assert images.labels is None
+        return
+    assert images.labels is not None
+    assert sorted(set(images.labels.tolist())) == labels
+    if form != "parquet":  # the truth is the parity of the image's index
+        order = {image.tobytes(): index % 2 for index, image in enumerate(PIXELS)}
+        pixels = (images.values.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8)
+        assert [order[image.tobytes()] for image in pixels] == images.labels.tolist()
+
+
+def test_feature_vectors(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(20, 13))
+    np.save(tmp_path / "a.npy", vectors)
+    read = read_features(tmp_path / "a.npy", 13, np.random.default_rng(0))
+    assert sorted(read[:, 0].tolist()) == sorted(vectors[:, 0].astype(np.float32).tolist())
+    with pytest.raises(DataError, match=r"the model needs numbers \(N, 12\)"):
+        read_features(tmp_path / "a.npy", 12, np.random.default_rng(0))
+    with pytest.raises(DataError, match=r"from an \.npy or \.npz file"):
+        read_features(tmp_path, 13, np.random.default_rng(0))
 
 
 BROKEN = {

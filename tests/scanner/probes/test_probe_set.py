@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from nc_scan.errors import DataError
-from nc_scan.probes import synthetic_probes, user_probes
-from nc_scan.probes.probe_set import HELD_OUT, SEARCH
+from nc_scan.probes.probe_set import HELD_OUT, SEARCH, synthetic_probes, user_probes
 
 
 def by_brightness(images: np.ndarray) -> np.ndarray:

@@ -65,7 +65,7 @@ def make_result(labels: int = 10, target: int | None = 3, channels: int = 3) -> 
         device="cpu, float32",
         contract=InputContract(
             "image", "NCHW", channels, SIDE, SIDE, "float32", "0..1", (1.0,) * channels, (0.0,) * channels,
-            "scores", "logits", "scores", labels, {"value range": "assumed for a float32 input"},
+            "scores", "logits", "scores", labels, evidence={"value range": "assumed for a float32 input"},
         ),
         parity=Parity(True, 1e-6, 1e-3, 1.0),
         probes=ProbeReport("dead leaves", 1024, 256, (128,) * labels, "cd" * 32),

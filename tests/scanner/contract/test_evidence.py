@@ -1,0 +1,170 @@
+"""Each kind of evidence by itself: metadata, scaling nodes, BatchNormalization statistics, responses."""
+
+import numpy as np
+import pytest
+from onnx import ModelProto, helper
+from tests.scanner.contract.graphs import classifier, model_of
+
+from nc_scan.contract.hypothesis import Hypothesis, by_accuracy, by_response, by_statistics
+from nc_scan.contract.metadata import label_names, nominal_range
+from nc_scan.contract.preprocessing import ranges_behind, read_scaling
+from nc_scan.contract.responses import Response, certainty, changed, mutual_information
+from nc_scan.contract.statistics import divergence, normalized_values
+from nc_scan.contract.value_range import CIFAR10_MEAN, CIFAR10_STD, RANGES, hypotheses
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("NominalRange_0_255", "0..255"),
+        ("Normalized_0_1", "0..1"),
+        ("Normalized_1_1", "-1..1"),
+        ("NominalRange_16_235", None),
+    ],
+)
+def test_the_range_that_the_metadata_names(value: str, name: str | None) -> None:
+    assert nominal_range(classifier(["n", 3, 8, 8], metadata={"Image.NominalPixelRange": value})) == name
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "names"),
+    [
+        ("names", "{0: 'cat', 1: 'dog'}", ("cat", "dog")),
+        ("id2label", '{"0": "cat", "1": "dog"}', ("cat", "dog")),
+        ("classes", '["cat", "dog"]', ("cat", "dog")),
+        ("labels", "cat, dog", ("cat", "dog")),
+        ("labels", "cat\ndog\n", ("cat", "dog")),
+        ("labels", "cat,dog,bird", ()),
+        ("names", "{0: 'cat'}", ()),
+        ("names", "['a\x1b[31mred', 'dog']", ("a[31mred", "dog")),
+        ("author", "cat,dog", ()),
+        ("names", "[" * 10_000, ()),
+    ],
+)
+def test_label_names(key: str, value: str, names: tuple[str, ...]) -> None:
+    assert label_names(classifier(["n", 3, 8, 8], labels=2, metadata={key: value}), 2) == names
+
+
+def scaled(*steps: tuple) -> ModelProto:
+    """A graph that starts with arithmetic on its input: (operator, constant, whether the input comes first)."""
+    nodes, constants, value = [helper.make_node("Transpose", ["x"], ["v0"], perm=[0, 2, 3, 1])], {}, "v0"
+    for index, (operator, constant, *first) in enumerate(steps, 1):
+        constants[f"c{index}"] = np.array(constant, np.float32)
+        operands = [value, f"c{index}"] if not first or first[0] else [f"c{index}", value]
+        nodes.append(helper.make_node(operator, operands, [f"v{index}"]))
+        value = f"v{index}"
+    nodes.append(helper.make_node("Relu", [value], ["y"]))
+    nodes.append(helper.make_node("Mul", ["y", "y"], ["out"]))
+    return model_of(nodes, {"x": ["n", 3, 8, 8]}, {"out": ["n", 8, 8, 3]}, constants)
+
+
+IMAGENET = RANGES["imagenet"]
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@pytest.mark.parametrize(
+    ("steps", "names"),
+    [
+        ([("Mul", 1 / 255)], ["0..255"]),
+        ([("Div", 255.0)], ["0..255"]),
+        ([("Div", 127.5), ("Sub", 1.0)], ["0..255"]),
+        ([("Mul", 2.0), ("Sub", 1.0)], ["0..1"]),
+        ([("Sub", 1.0, False)], []),  # 1 - x turns the image around
+        ([("Sub", MEAN), ("Div", STD)], ["0..1"]),
+        ([("Mul", 1 / 255), ("Sub", MEAN), ("Div", STD)], ["0..255"]),
+        ([("Mul", 0.5), ("Add", 0.5)], ["-1..1"]),
+        ([("Mul", CIFAR10_STD), ("Add", CIFAR10_MEAN)], ["cifar10"]),
+        ([("Mul", 0.3), ("Add", 0.6)], ["mean=0.6,0.6,0.6;std=0.3,0.3,0.3"]),
+        ([("Mul", 77.0)], []),
+    ],
+)
+def test_scaling_in_the_graph_tells_what_comes_in(steps: list[tuple], names: list[str]) -> None:
+    scaling = read_scaling(scaled(*steps).graph, "x")
+    assert scaling is not None
+    assert [value_range.name for value_range in ranges_behind(scaling, hypotheses(3, 32))] == names
+
+
+def test_a_graph_without_scaling_says_nothing() -> None:
+    assert read_scaling(scaled().graph, "x") is None
+
+
+@pytest.mark.parametrize("name", ["0..1", "0..255", "-1..1", "cifar10"])
+def test_batch_normalization_remembers_the_range(name: str) -> None:
+    rng = np.random.default_rng(0)
+    candidates = [Hypothesis("NCHW", value_range, "float32") for value_range in hypotheses(3, 32)]
+    truth = next(candidate for candidate in candidates if candidate.value_range.name == name)
+    trained = truth.encode(rng.beta(2, 2, (500, 3, 8, 8)).astype(np.float32))
+    statistics = {
+        part: value.astype(np.float32)
+        for part, value in (("mean", trained.mean((0, 2, 3))), ("variance", trained.var((0, 2, 3))))
+    }
+    ones = {"scale": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
+    nodes = [
+        helper.make_node("BatchNormalization", ["x", "scale", "bias", "mean", "variance"], ["y"]),
+        helper.make_node("Flatten", ["y"], ["out"]),
+    ]
+    graph = model_of(nodes, {"x": ["n", 3, 8, 8]}, {"out": ["n", 192]}, ones | statistics).graph
+    found = normalized_values(graph)
+    assert list(found) == ["x"]
+    seen = rng.beta(1.5, 2, (100, 3, 8, 8)).astype(np.float32)
+    judgement = by_statistics({h: divergence([h.encode(seen)], list(found.values())) for h in candidates})
+    assert judgement is not None
+    assert judgement.left == (truth,)
+
+
+def test_divergence_of_a_known_pair() -> None:
+    """KL(N(1, 4) ‖ N(0, 1)) = (ln(1/4) + 5 - 1) / 2."""
+    value = np.array([-1.0, 3.0], np.float32).reshape(2, 1, 1, 1)
+    assert divergence([value], [(np.zeros(1), np.ones(1))]) == pytest.approx((np.log(1 / 4) + 4) / 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "nats"),
+    [
+        ([0, 1] * 500, [0, 1] * 500, np.log(2)),
+        ([0, 0, 1, 1] * 250, [0, 1, 0, 1] * 250, 0.0),
+        ([3] * 100, [3] * 100, 0.0),
+        ([0, 1, 2, 3] * 250, [1, 0, 3, 2] * 250, np.log(4)),
+    ],
+)
+def test_mutual_information(first: list[int], second: list[int], nats: float) -> None:
+    assert mutual_information(np.array(first), np.array(second)) == pytest.approx(nats, abs=5e-3)
+
+
+def test_certainty_is_the_mean_of_the_largest_probability() -> None:
+    scores = np.log(np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1]], np.float32))
+    assert certainty(scores) == pytest.approx(0.65, abs=1e-6)
+
+
+def test_changed_copies_stay_images() -> None:
+    images = np.random.default_rng(0).random((4, 3, 16, 16), np.float32)
+    copies = changed(images, np.random.default_rng(1))
+    assert (copies.shape, copies.dtype) == (images.shape, np.float32)
+    assert copies.min() >= 0
+    assert copies.max() <= 1
+    assert not np.allclose(copies, images)
+
+
+A, B, C = (Hypothesis("NCHW", value_range, "float32") for value_range in hypotheses(3, 32)[:3])
+
+
+@pytest.mark.parametrize(
+    ("answers", "left"),
+    [
+        ({A: Response(0.5, 0.6), B: Response(0.2, 0.6)}, (A,)),
+        ({A: Response(0.5, 0.6), B: Response(0.6, 1.0)}, (A,)),
+        ({A: Response(0.48, 0.6), B: Response(0.5, 0.6), C: Response(0.1, 0.6)}, (B, A)),
+        ({A: Response(0.01, 0.2), B: Response(0.001, 0.2)}, (A, B)),
+        ({A: Response(0.5, 1.0), B: Response(0.1, 1.0)}, (A,)),
+    ],
+)
+def test_responses_decide_or_leave_several(answers: dict[Hypothesis, Response], left: tuple[Hypothesis, ...]) -> None:
+    assert by_response(answers).left == left
+
+
+def test_accuracy_decides_where_it_differs() -> None:
+    judgement = by_accuracy({A: Response(0.1, 0.5, 0.2), B: Response(0.1, 0.5, 0.7)})
+    assert judgement is not None
+    assert judgement.left == (B,)
+    assert judgement.evidence == "accuracy on the labelled images: 0..1 20%, 0..255 70%"
+    assert by_accuracy({A: Response(0.1, 0.5, 0.7), B: Response(0.1, 0.5, 0.7)}) is None
