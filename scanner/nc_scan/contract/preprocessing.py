@@ -101,12 +101,16 @@ def _affine(node: NodeProto, value: str, constants: dict[str, Vector]) -> tuple[
 def _constants(graph: GraphProto) -> dict[str, Vector]:
     """Initializers and Constant nodes of at most one value a channel, flat."""
     tensors = {tensor.name: tensor for tensor in graph.initializer}
+    numbers: dict[str, Sequence[float]] = {}
     for node in graph.node:
         for attribute in node.attribute if node.op_type == "Constant" else ():
             if attribute.name == "value":
                 tensors[node.output[0]] = attribute.t
-    return {
-        name: np.asarray(numpy_helper.to_array(tensor), np.float64).reshape(-1)
+            elif attribute.name in ("value_float", "value_floats"):
+                numbers[node.output[0]] = attribute.floats or [attribute.f]
+    small = {
+        name: numpy_helper.to_array(tensor)
         for name, tensor in tensors.items()
-        if int(np.prod(tensor.dims)) <= LARGEST_CONSTANT and int(np.prod(tensor.dims)) > 0 and not tensor.external_data
+        if 0 < int(np.prod(tensor.dims)) <= LARGEST_CONSTANT and not tensor.external_data
     }
+    return {name: np.asarray(value, np.float64).reshape(-1) for name, value in (small | numbers).items()}

@@ -43,8 +43,8 @@ class InversionSettings:
 
 ADAPTIVE = InversionSettings(
     starts=8,
-    rounds=((55, 2), (110, 1)),
-    steps=220,
+    rounds=((45, 2), (100, 1)),
+    steps=360,
     batch=8,
     mask_rate=0.1,
     pattern_rate=0.2,
