@@ -18,7 +18,7 @@ import numpy as np
 from nc_kernels import apply_trigger
 from nc_scan import scan
 from nc_scan.graph import load_model
-from nc_scan.graph.runtime import Runtime
+from nc_scan.prepare import prepare
 from nc_scan.results import ScanResult
 from nc_trainers.data import Split, load
 
@@ -73,11 +73,8 @@ def success_on(result: ScanResult, images: Split) -> float:
     assert smallest.trigger is not None
     others = images.images[images.labels != smallest.label].astype(np.float32) / 255
     stamped = apply_trigger(others, smallest.trigger.mask[None, None], smallest.trigger.pattern[None])[0]
-    if result.contract.layout == "NHWC":
-        stamped = stamped.transpose(0, 2, 3, 1)
-    run = Runtime(load_model(Path(result.path)), outputs=[result.contract.output_name])
-    parts = [run(np.ascontiguousarray(part))[0].argmax(1) for part in np.array_split(stamped, len(stamped) // 500)]
-    return float((np.concatenate(parts) == smallest.label).mean())
+    model = prepare(load_model(Path(result.path)), result.contract, "cpu")
+    return float((model.deployed_labels(stamped) == smallest.label).mean())
 
 
 @click.command(help=__doc__)
