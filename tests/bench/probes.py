@@ -86,14 +86,17 @@ def main(zoo: Path, data: str) -> None:
     transfers = [statistics.median(pair[kind].transfer for pair in found) for kind in (0, 1)]
     first = [sum(pair[kind].rank == 1 for pair in found) for kind in (0, 1)]
     header = "| model | target |" + " rank | norm | next | verdict | on real images |" * 2
-    PAGE.write_text(
-        "# Probes\n\n    python -m tests.bench.probes --data PATH ZOO\n\n"
-        f"The planted target has the smallest trigger in {first[0]} of {len(found)} models with dead leaves, in "
-        f"{first[1]} with {REAL_PROBES:,} training images of CIFAR-10. The smallest trigger turns, in the median over the "
-        f"models, {transfers[0]:.1%} of the test images of other labels when it was found on dead leaves, "
-        f"{transfers[1]:.1%} when on real images.\n\nThe columns after the target: dead leaves first, then real images.\n\n"
-        f"{header}\n{'|---' * 12}|\n" + "\n".join(rows) + "\n\nMaking dead leaves:\n\n" + "\n".join(made) + "\n"
+    summary = (
+        f"The planted target has the smallest trigger in {first[0]} of {len(found)} models with dead leaves, in {first[1]} "
+        f"with {REAL_PROBES:,} training images. The smallest trigger turns, in the median over the models, "
+        f"{transfers[0]:.1%} of CIFAR-10's test images of other labels when it was found on dead leaves, "
+        f"{transfers[1]:.1%} when on real images."
     )
+    columns = "The columns after the target: dead leaves first, then real images."
+    table = "\n".join([header, "|---" * 12 + "|", *rows])
+    command = "    python -m tests.bench.probes --data PATH ZOO"
+    parts = ("# Probes", command, summary, columns, table, "Making dead leaves:", "\n".join(made))
+    PAGE.write_text("\n\n".join(parts) + "\n")
     print(PAGE.read_text())
 
 
