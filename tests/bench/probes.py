@@ -88,7 +88,7 @@ def main(zoo: Path, data: str) -> None:
     header = "| model | target |" + " rank | norm | next | verdict | on real images |" * 2
     summary = (
         f"The planted target has the smallest trigger in {first[0]} of {len(found)} models with dead leaves, "
-        f"in {first[1]} with {REAL_PROBES:,} training images. The smallest trigger turns, in the median over the models, "
+        f"in {first[1]} with {REAL_PROBES:,} training images. The smallest trigger turns, in the median, "
         f"{transfers[0]:.1%} of CIFAR-10's test images of other labels when it was found on dead leaves, "
         f"{transfers[1]:.1%} when on real images."
     )
