@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nc_scan.attempt import attempt
+from nc_scan.convert import converter_versions
 from nc_scan.digest import external_digests, file_digest
 from nc_scan.errors import ModelFileError
 from nc_scan.reports.arrays import to_npz, with_arrays
@@ -75,7 +76,7 @@ class Cache:
             "options": {name: str(value) for name, value in options.items() if name != "progress"},
             "data": None if data is None else _data_digest(Path(data)),
             "calibration": file_digest(CALIBRATION),
-            "versions": library_versions(),
+            "versions": library_versions() | converter_versions(path),
         }
         return self.folder / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 

@@ -75,10 +75,11 @@ Of many models the worst one counts: 1, then 2, 3, 0.
 @click.option("--output-kind", type=click.Choice(KINDS), help="What the output holds.")
 @click.version_option(package_name="nc-scan")
 def command(models: tuple[str, ...], alias: str | None, report: Path | None, cache: Path | None, **options: Any) -> int:
-    """Find out whether MODEL, an ONNX image classifier, has a backdoor.
+    """Find out whether MODEL, an image classifier, has a backdoor.
 
     MODEL is a file, a folder with models, an address such as s3://bucket/model.onnx or hf://user/repository, or a model
-    in MLflow: models:/name/version, models:/name@alias, runs:/id/path.
+    in MLflow: models:/name/version, models:/name@alias, runs:/id/path. Files are ONNX, or Keras (.keras, .h5) or
+    torch.export.save (.pt2), which are converted first: pip install 'nc-scan[convert]'.
 
     Searches for every label the smallest trigger that sends all images to it. A label with an abnormally small one
     is the target of a backdoor. Needs no data: without --data it looks through the model with synthetic images.
@@ -91,7 +92,7 @@ def command(models: tuple[str, ...], alias: str | None, report: Path | None, cac
     if len(targets) + len(outcomes) > 1 and (files["json"] or files["html"]):
         raise click.UsageError("--json and --html take one model; --report writes them for many")
     if not targets and not outcomes:
-        return _fail(f"{', '.join(models)}: no .onnx file in it", NOTHING_TO_SCAN)
+        return _fail(f"{', '.join(models)}: no model (.onnx, .keras, .pt2) in it", NOTHING_TO_SCAN)
     try:
         outcomes += _scan(targets, cache, options)
         if len(outcomes) > 1:

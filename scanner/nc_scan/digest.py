@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from nc_scan.convert.formats import file_format
 from nc_scan.errors import ModelFileError
 
 
@@ -20,8 +21,10 @@ def file_digest(path: Path) -> str:
 def external_locations(path: Path) -> list[str]:
     """The files with external data of a model, relative to its folder, in order of name; unchecked.
 
-    Raises ModelFileError where the model cannot be parsed.
+    Other formats than ONNX keep none. Raises ModelFileError where the model cannot be parsed.
     """
+    if file_format(path) != "onnx":
+        return []
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data

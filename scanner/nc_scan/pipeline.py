@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 
 from nc_scan.contract import Overrides, infer_contract
+from nc_scan.convert import converter_versions, onnx_source
 from nc_scan.detection import Decision, stamp
 from nc_scan.detection.calibration import shipped_calibration
 from nc_scan.detection.threshold import calibrated_threshold, paper_threshold
@@ -38,10 +39,10 @@ def scan(
     output_kind: OutputKind | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> ScanResult:
-    """Scans one ONNX image classifier for a backdoor.
+    """Scans one image classifier for a backdoor.
 
     Args:
-        path: the model.
+        path: the model: ONNX, or Keras or torch.export.save with `nc-scan[convert]`.
         data: images to look through the model with: a folder, .npy, .npz or .parquet; synthetic ones by default.
         seed: decides probes, their order and the start of the search.
         method: `calibrated`, or `paper` for a fixed λ of 0.01 and the rule index >= 2.
@@ -63,7 +64,8 @@ def scan(
     overrides = Overrides(layout, side, value_range, output, output_kind)
     with clock("import"):
         progress("reading the model", 0, 1)
-        proto, sha256 = load_model(path), file_digest(path)
+        with onnx_source(path) as source:
+            proto, sha256 = load_model(source.path), file_digest(path)
     with clock("contract"):
         progress("finding out what it expects", 0, 1)
         contracts = infer_contract(proto, images.sample, overrides)
@@ -89,7 +91,8 @@ def scan(
         parity=report_parity(worst.parity),
         probes=report_probes(worst.probes, contract.labels),
         seconds=clock.seconds,
-        versions=library_versions(),
+        versions=library_versions() | converter_versions(path),
+        converter=source.converter,
         calibration=shipped_calibration().id if method == "calibrated" else None,
         external_data=external,
         operator_sets={opset.domain or "ai.onnx": opset.version for opset in proto.opset_import},

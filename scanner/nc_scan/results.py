@@ -142,6 +142,7 @@ class ScanResult:
         reasons: sentences for the user, the first of them the one that the verdict rests on.
         confidence: calibrated probability of the verdict, None where the method or the verdict has none.
         sha256: digest of the model's file.
+        converter: what made ONNX of a model in another format, None for ONNX.
         external_data: digests of the files with weights beside it, by location.
         seconds: wall time a stage.
         versions: of the packages that the result depends on.
@@ -173,6 +174,7 @@ class ScanResult:
     versions: dict[str, str]
     calibration: str | None = None
     threshold: float | None = None
+    converter: str | None = None
     external_data: dict[str, str] = field(default_factory=dict)
     operator_sets: dict[str, int] = field(default_factory=dict)
     configuration: dict[str, Any] = field(default_factory=dict)

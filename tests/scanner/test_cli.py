@@ -196,7 +196,7 @@ def test_one_page_cannot_hold_many_models(tmp_path: Path, quick: list[Path]) -> 
 def test_a_folder_without_models_is_nothing_to_scan(tmp_path: Path) -> None:
     result = run(tmp_path)
     assert result.return_value == 3
-    assert "no .onnx file" in result.output
+    assert "no model (.onnx" in result.output
 
 
 def test_the_cache_saves_the_second_scan(tmp_path: Path, quick: list[Path]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nc_scan.attempt import attempt
+from nc_scan.convert import SUFFIXES
 from nc_scan.digest import external_locations
 from nc_scan.errors import ModelFileError, RegistryError
 from nc_scan.registry.target import Scan
@@ -38,10 +39,10 @@ class LocalModel:
 
 
 def find_models(path: Path) -> list[LocalModel]:
-    """The file, or the .onnx files in a folder and below it, in order of name."""
+    """The file, or the models in a folder and below it, told by their suffix, in order of name."""
     if not path.is_dir():
         return [LocalModel(path)]
-    return [LocalModel(file) for file in sorted(path.rglob("*.onnx")) if file.is_file()]
+    return [LocalModel(file) for file in sorted(path.rglob("*")) if file.suffix in SUFFIXES and file.is_file()]
 
 
 def _blobs(path: Path) -> Path | None:

@@ -12,7 +12,7 @@ MLFLOW = ("models:/", "runs:/")
 
 
 def locate(address: str | Path, *, alias: str | None = None) -> Sequence[Target]:
-    """The models at an address; empty for a folder without an .onnx file.
+    """The models at an address; empty for a folder without a model.
 
     Args:
         address: a file or folder, an address that fsspec knows (`s3://...`, `hf://user/repository`), or one of MLflow

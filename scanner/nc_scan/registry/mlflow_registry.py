@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nc_scan.attempt import attempt, failed
+from nc_scan.convert import SUFFIXES
 from nc_scan.errors import NcScanError, RegistryError
 from nc_scan.registry.target import Scan
 from nc_scan.reports.folder import HTML, write_report
@@ -105,16 +106,19 @@ def _fetch(address: str, folder: Path) -> list[Path]:
     import mlflow
 
     folder.mkdir()
-    return onnx_files(Path(mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=str(folder))))
+    return model_files(Path(mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=str(folder))))
 
 
-def onnx_files(root: Path) -> list[Path]:
-    """The .onnx files of a model's artifacts; only the one that its MLmodel names, where it names one."""
+def model_files(root: Path) -> list[Path]:
+    """The .onnx files of a model's artifacts; only the one that its MLmodel names, where it names one.
+
+    Where there is none, the Keras models and exported programs.
+    """
     if root.is_file():
         return [root]
     named = _named_file(root / "MLmodel")
     if named is None:
-        return sorted(root.rglob("*.onnx"))
+        return sorted(root.rglob("*.onnx")) or sorted(file for file in root.rglob("*") if file.suffix in SUFFIXES)
     file = (root / named).resolve()
     return [file] if file.is_file() and file.is_relative_to(root.resolve()) else []
 
@@ -134,9 +138,9 @@ def _scan_one(files: list[Path], folder: Path, scan: Scan) -> Outcome:
     if len(files) == 1:
         return scan(files[0])
     if not files:
-        return failed(folder, "not_applicable", "it holds no .onnx file")
+        return failed(folder, "not_applicable", "it holds no .onnx file, and no .keras or .pt2 either")
     names = ", ".join(file.name for file in files)
-    return failed(folder, "failed", f"it holds several .onnx files, and its MLmodel names none of them: {names}")
+    return failed(folder, "failed", f"it holds several models, and its MLmodel names none of them: {names}")
 
 
 def _log_report(client: MlflowClient, outcome: Outcome, folder: Path) -> str:

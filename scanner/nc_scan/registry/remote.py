@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nc_scan.attempt import attempt
+from nc_scan.convert import SUFFIXES
 from nc_scan.digest import external_locations
 from nc_scan.errors import ModelFileError, RegistryError
 from nc_scan.registry.target import Scan
@@ -19,7 +20,7 @@ from nc_scan.results import Outcome
 
 @dataclass(frozen=True)
 class RemoteModel:
-    """An .onnx file in a file system of fsspec, with the external data beside it."""
+    """A model in a file system of fsspec, with the external data beside it."""
 
     system: Any
     path: str
@@ -50,7 +51,7 @@ class RemoteModel:
 
 
 def find_models(url: str) -> list[RemoteModel]:
-    """The model, or the .onnx files in a folder and below it, in order of name. Raises RegistryError."""
+    """The model, or those in a folder and below it, told by their suffix, in order of name. Raises RegistryError."""
     with _errors(url):
         try:
             from fsspec.core import url_to_fs
@@ -58,7 +59,7 @@ def find_models(url: str) -> list[RemoteModel]:
             raise RegistryError(f"{url} needs fsspec: pip install 'nc-scan[remote]'") from error
         system, path = url_to_fs(url)
         if system.isdir(path):
-            files = sorted(file for file in system.find(path) if file.endswith(".onnx"))
+            files = sorted(file for file in system.find(path) if file.endswith(SUFFIXES))
         elif system.exists(path):
             files = [path]
         else:

@@ -66,6 +66,8 @@ def _component(outcome: Outcome, reference: str) -> dict[str, Any]:
                 "outputs": [{"format": f"{contract.labels} {contract.output_kind}"}],
             }
         }
+        if outcome.converter is not None:
+            values["converter"] = outcome.converter
         values |= {f"external_data:{location}": digest for location, digest in outcome.external_data.items()}
     component["properties"] = [{"name": f"nc-scan:{key}", "value": value} for key, value in values.items()]
     return component

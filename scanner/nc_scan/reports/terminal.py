@@ -141,6 +141,8 @@ def _facts(result: ScanResult) -> Table:
     table.add_row("input", Text(f"{contract.input_name}: {shape}"))
     table.add_row("pixels", Text(f"{contract.value_range} ({contract.evidence.get('value range', '')})"))
     table.add_row("output", Text(f"{contract.output_name}: {contract.labels} labels, {contract.output_kind}"))
+    if result.converter is not None:
+        table.add_row("converted", Text(f"by {result.converter}"))
     table.add_row("import", Text(_agreement(parity.agrees, parity.first_diverging_node, parity.max_difference)))
     table.add_row("probes", Text(f"{probes.source}: {probes.used} searched, {probes.held_out} held out"))
     table.add_row("method", Text(f"{result.method}, seed {result.seed}"))

@@ -114,6 +114,8 @@ def test_the_model_stays_as_it_is(tracking: Any, register: Register) -> None:
 MLMODEL = "flavors:\n  onnx:\n    data: {}\n"
 FILES = {
     "none": ({"model.pt": ""}, []),
+    "of Keras": ({"data/model.keras": "", "MLmodel": "flavors: {keras: {}}"}, ["model.keras"]),
+    "ONNX and another": ({"a.onnx": "", "a.keras": ""}, ["a.onnx"]),
     "several": ({"a.onnx": "", "b/c.onnx": ""}, ["a.onnx", "c.onnx"]),
     "several, one named": ({"a.onnx": "", "b.onnx": "", "MLmodel": MLMODEL.format("b.onnx")}, ["b.onnx"]),
     "named, missing": ({"a.onnx": "", "MLmodel": MLMODEL.format("b.onnx")}, []),
@@ -130,14 +132,14 @@ def test_which_file_is_scanned(case: str, tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "model" / name).write_text(text)
-    assert [file.name for file in mlflow_registry.onnx_files(tmp_path / "model")] == expected
+    assert [file.name for file in mlflow_registry.model_files(tmp_path / "model")] == expected
 
 
 @pytest.mark.parametrize(
     ("files", "verdict", "reason"),
     [
         ({"model.pt": "x"}, "not_applicable", "no .onnx file"),
-        ({"a.onnx": "clean", "b.onnx": "clean"}, "failed", "several .onnx files"),
+        ({"a.onnx": "clean", "b.onnx": "clean"}, "failed", "several models"),
     ],
 )
 def test_none_or_several_files(

@@ -36,11 +36,13 @@ def put(address: str, text: str | bytes) -> None:
 
 
 def test_a_folder_on_disk(tmp_path: Path) -> None:
-    for name in ("b.onnx", "a/c.onnx", "a/notes.txt"):
+    for name in ("b.onnx", "a/c.onnx", "a/notes.txt", "d.pt2", "e.h5"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("clean")
     (tmp_path / "folder.onnx").mkdir()
-    assert [target.address for target in locate(tmp_path)] == [str(tmp_path / "a" / "c.onnx"), str(tmp_path / "b.onnx")]
+    assert [target.address for target in locate(tmp_path)] == [
+        str(tmp_path / name) for name in ("a/c.onnx", "b.onnx", "d.pt2")
+    ]
     assert [target.address for target in locate(tmp_path / "missing.onnx")] == [str(tmp_path / "missing.onnx")]
     assert locate(tmp_path / "folder.onnx") == []
 
