@@ -71,9 +71,14 @@ def _convert(kind: Format, path: Path, folder: Path) -> OnnxSource:
     command = [sys.executable, "-P", "-m", "nc_scan.convert.worker", kind, str(path.absolute()), str(folder)]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=_environment(folder), stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT,
+            command,
+            cwd=folder,
+            env=_environment(folder),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT,
             check=False,
-        )  # fmt: skip
+        )
         answer = json.loads((folder / "answer.json").read_text("utf-8"))
     except subprocess.TimeoutExpired as error:
         raise UnsupportedModelError(f"{path} cannot be converted within {TIMEOUT} seconds") from error

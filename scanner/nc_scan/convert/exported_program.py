@@ -2,8 +2,8 @@
 
 `torch.export.load` is not made for files of strangers: it unpickles custom objects and, where a tensor is marked so,
 weights; it evaluates symbolic shapes with sympy; it looks up operators by dotted names; it imports the modules of
-enumerations; it maps compiled libraries into the process. All of this stands in the archive as names and JSON, so that it
-can be seen without loading.
+enumerations; it maps compiled libraries into the process. All of this stands in the archive as names and JSON, so that
+it can be seen without loading.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ MEMBERS = re.compile(
     r"|models/[^/]+\.json|data/(weights|constants)/[^/]+|data/sample_inputs/[^/]+"
 )
 OPERATOR = re.compile(
-    r"torch\.ops\.(aten|prim|prims|quantized_decomposed|torchvision)\.[a-z0-9_]\w*(\.[A-Za-z0-9]\w*)?"
-    r"|torch\.(sym_\w+|_check\w*)|math\.(ceil|floor|trunc|sqrt)"
+    r"(?!.*__)torch\.ops\.(aten|prims|quantized_decomposed|torchvision)\.\w+\.\w+"
+    r"|torch\.sym_(float|int|max|min|not|sum|sqrt)|math\.(ceil|floor|trunc|sqrt)"
     r"|_operator\.(add|sub|mul|floordiv|truediv|mod|pow|neg|eq|ne|lt|le|gt|ge|and_|or_|not_|getitem)",
     re.ASCII,
 )
 SYMBOL = re.compile(r"[a-z]\w*", re.ASCII)
-ARITHMETIC = (ast.Expression, ast.Name, ast.Load, ast.Constant, ast.Call, ast.keyword, ast.BinOp, ast.UnaryOp, ast.Compare,
-              ast.BoolOp, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)  # fmt: skip
+ARITHMETIC = (ast.Expression, ast.Name, ast.Load, ast.Constant, ast.Call, ast.keyword, ast.BinOp, ast.UnaryOp,
+              ast.Compare, ast.BoolOp, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)  # fmt: skip
 CALLS = {"Symbol", "Integer", "Float", "Add", "Mul", "Pow", "Max", "Min", "Mod", "Eq", "Ne", "FloorDiv", "CleanDiv",
-         "CeilDiv", "CeilToInt", "FloorToInt", "IntTrueDiv", "PythonMod", "PowByNatural", "ToFloat", "TruncToInt", "Where",
-         "Equality", "Unequality", "LessThan", "StrictLessThan", "GreaterThan", "StrictGreaterThan"}  # fmt: skip
+         "CeilDiv", "CeilToInt", "FloorToInt", "IntTrueDiv", "PythonMod", "PowByNatural", "ToFloat", "TruncToInt",
+         "Where", "Equality", "Unequality", "LessThan", "StrictLessThan", "GreaterThan", "StrictGreaterThan"}  # fmt: skip
 TREES = {None, "builtins.tuple", "builtins.list", "builtins.dict"}
 OPAQUE = ("custom_obj", "opaque_obj")  # members that are pickled whatever their entry says
 MAX_JSON = 256 << 20

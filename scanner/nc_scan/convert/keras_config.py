@@ -13,8 +13,8 @@ from nc_scan.errors import ModelFileError
 # Where the classes and functions of a model may come from; sub-modules of those that end in a dot.
 MODULES = frozenset(
     f"keras.{name}"
-    for name in ("activations", "constraints", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
-                 "optimizers.schedules", "quantizers", "regularizers", "random", "dtype_policies")
+    for name in ("activations", "constraints", "initializers", "layers", "losses", "metrics", "models", "ops",
+                 "optimizers", "optimizers.schedules", "quantizers", "regularizers", "random", "dtype_policies")
 ) | {"keras", "builtins"}  # fmt: skip
 SOURCES = ("keras.src.layers.", "keras.src.models.", "keras.src.ops.", "keras.src.engine.", "keras.engine.")
 # Layers that run what the file holds, or read other files.

@@ -2,8 +2,8 @@
 
 It runs apart from the scan, without the user's environment. Before anything of the file is interpreted, the modules of
 this package look for what would run code; while it is interpreted, an audit hook refuses what no conversion needs: the
-network, other programs, pickled classes and writing outside of its own folder. The hook is a second line: it holds Python
-code back, not machine code.
+network, other programs, pickled classes and writing outside of its own folder. The hook is a second line: it holds
+Python code back, not machine code.
 """
 
 from __future__ import annotations
