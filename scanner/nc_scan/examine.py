@@ -13,17 +13,20 @@ import numpy as np
 import torch
 from onnx import ModelProto
 
+from nc_scan.audit import audit, with_findings
 from nc_scan.detection import Decision, decide, decide_as_paper, replay, weigh
 from nc_scan.detection.calibration import shipped_calibration
+from nc_scan.errors import UnsupportedModelError
 from nc_scan.graph.parity import ParityReport
 from nc_scan.inversion import ADAPTIVE, PAPER, InversionSettings, invert
 from nc_scan.prepare import PreparedModel, prepare
 from nc_scan.probes import ImageSource, ProbeSet
-from nc_scan.results import InputContract, Parity, ProbeReport, TriedContract
+from nc_scan.results import Finding, InputContract, Parity, ProbeReport, TriedContract
 
 Method = Literal["calibrated", "paper"]
 Progress = Callable[[str, int, int], None]
 PARITY_PROBES = 32
+AUDIT_PROBES, AUDIT_BATCH = 128, 16  # few at once: all comparisons in the graph are held
 ONE_SIDED = 0.9  # a larger share of the probes in one class says little about the others
 
 
@@ -48,6 +51,8 @@ class Examination:
     probes: ProbeSet
     parity: ParityReport
     decision: Decision
+    findings: tuple[Finding, ...]
+    not_run: dict[str, str]
 
     def summary(self) -> TriedContract:
         """Verdict and smallest trigger."""
@@ -86,10 +91,27 @@ def examine(
         probes = images.probes(contract.channels, contract.height, contract.width, model.deployed_labels)
     with clock("parity"):
         parity = model.parity(probes.search[:PARITY_PROBES])
+    with clock("audit"):
+        findings, not_run = _audit(model, probes)
     if parity.ok:
-        return Examination(model, probes, parity, _search(model, probes, method, seed, clock, progress))
-    reason = "the imported model does not compute what onnxruntime computes, so there is nothing to judge"
-    return Examination(model, probes, parity, Decision("inconclusive", (), (reason,), None, ()))
+        decision = _search(model, probes, method, seed, clock, progress)
+        if method == "calibrated":
+            decision = with_findings(decision, findings)
+    else:
+        reason = "the imported model does not compute what onnxruntime computes, so there is nothing to judge"
+        decision = Decision("inconclusive", (), (reason,), None, ())
+        not_run["trigger search"] = reason
+    return Examination(model, probes, parity, decision, findings, not_run)
+
+
+def _audit(model: PreparedModel, probes: ProbeSet) -> tuple[tuple[Finding, ...], dict[str, str]]:
+    """The findings in the graph, or why it was not audited."""
+    contract, images = model.contract, probes.held_out[:AUDIT_PROBES]
+    batches = [model.model_input(images[start : start + AUDIT_BATCH]) for start in range(0, len(images), AUDIT_BATCH)]
+    try:
+        return audit(model.proto, contract.output_name, contract.labels, batches), {}
+    except UnsupportedModelError as error:
+        return (), {"graph audit": str(error)}
 
 
 def _search(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Verdict = Literal["clean", "backdoored", "inconclusive"]
 Failure = Literal["failed", "not_applicable"]
 Status = Literal["converged", "not_converged", "skipped"]
+Severity = Literal["warning", "note"]
 Layout = Literal["NCHW", "NHWC", "NHW", "CHW", "HWC", "features"]  # the last three are flat vectors
 OutputKind = Literal["logits", "probabilities", "log-probabilities", "sigmoid"]
 FloatArray = NDArray[np.float32]
@@ -110,6 +111,20 @@ class ProbeReport:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What the audit of the graph noticed, apart from the trigger search.
+
+    `rule` is a stable name. A `warning` keeps a model from being called clean, a `note` does not. `where` names nodes,
+    values or weights.
+    """
+
+    rule: str
+    severity: Severity
+    message: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
 class StampedProbe:
     """A held-out probe and what the deployed model says to it before and after it carries a label's trigger.
 
@@ -150,6 +165,7 @@ class ScanResult:
         calibration: names the coefficients behind `confidence`.
         threshold: L1 norm, in pixels, under which a label among these would be suspected; None where there is none.
         configuration: everything else that the result depends on: the user's overrides and the search's settings.
+        findings: what the audit of the graph noticed, warnings first.
         not_run: checks that this scan left out, each with the reason.
         tried: what was found under each contract, where the evidence left several; the verdict rests on `contract`.
         warnings: what weakens the result without changing it, for the user to read.
@@ -178,6 +194,7 @@ class ScanResult:
     external_data: dict[str, str] = field(default_factory=dict)
     operator_sets: dict[str, int] = field(default_factory=dict)
     configuration: dict[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
     not_run: dict[str, str] = field(default_factory=dict)
     tried: tuple[TriedContract, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -33,7 +33,8 @@ ARITHMETIC = (ast.Expression, ast.Name, ast.Load, ast.Constant, ast.Call, ast.ke
               ast.Compare, ast.BoolOp, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)  # fmt: skip
 CALLS = {"Symbol", "Integer", "Float", "Add", "Mul", "Pow", "Max", "Min", "Mod", "Eq", "Ne", "FloorDiv", "CleanDiv",
          "CeilDiv", "CeilToInt", "FloorToInt", "IntTrueDiv", "PythonMod", "PowByNatural", "ToFloat", "TruncToInt",
-         "Where", "Equality", "Unequality", "LessThan", "StrictLessThan", "GreaterThan", "StrictGreaterThan"}  # fmt: skip
+         "Where", "Equality", "Unequality", "LessThan", "StrictLessThan", "GreaterThan",
+         "StrictGreaterThan"}  # fmt: skip
 TREES = {None, "builtins.tuple", "builtins.list", "builtins.dict"}
 OPAQUE = ("custom_obj", "opaque_obj")  # members that are pickled whatever their entry says
 MAX_JSON = 256 << 20

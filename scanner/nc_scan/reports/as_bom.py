@@ -68,6 +68,7 @@ def _component(outcome: Outcome, reference: str) -> dict[str, Any]:
         }
         if outcome.converter is not None:
             values["converter"] = outcome.converter
+        values |= {f"finding:{finding.rule}": finding.message for finding in outcome.findings}
         values |= {f"external_data:{location}": digest for location, digest in outcome.external_data.items()}
     component["properties"] = [{"name": f"nc-scan:{key}", "value": value} for key, value in values.items()]
     return component

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from nc_scan.reports.charts import box_plot, norms_chart
 from nc_scan.reports.pictures import THUMBNAIL, data_uri, image_png, mask_png, stamped, trigger_png
-from nc_scan.reports.words import ADVICE, HEADLINE
+from nc_scan.reports.words import ADVICE, HEADLINE, called
 from nc_scan.results import LabelResult, Outcome, ScanResult
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def to_html(outcome: Outcome) -> str:
         "name": PurePath(outcome.path).name or outcome.path,
         "headline": HEADLINE[outcome.verdict],
         "advice": ADVICE[outcome.verdict],
+        "called": partial(called, outcome),
     }
     if not isinstance(outcome, ScanResult):
         return template.render(**shared, scanned=False)

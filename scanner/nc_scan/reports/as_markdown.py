@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nc_scan.reports.words import ADVICE, HEADLINE, targets
+from nc_scan.reports.words import ADVICE, HEADLINE, called, targets
 from nc_scan.results import Outcome, ScanResult
 
 SYMBOLS = {"clean": "✅", "backdoored": "❌", "inconclusive": "❔", "failed": "❔", "not_applicable": "⏭️"}
@@ -15,8 +15,9 @@ MOST_LABELS = 5
 def to_markdown(outcomes: Sequence[Outcome]) -> str:
     """A table of all models, then the evidence for each that is not clean."""
     rows = [
-        f"| {_escape(o.path)} | {SYMBOLS[o.verdict]} {HEADLINE[o.verdict]} | {targets(o) or ' '} | {_digest(o)} |"
-        for o in outcomes
+        f"| {_escape(outcome.path)} | {SYMBOLS[outcome.verdict]} {HEADLINE[outcome.verdict]} "
+        f"| {_escape(targets(outcome)) or ' '} | {_digest(outcome)} |"
+        for outcome in outcomes
     ]
     parts = ["## Backdoor scan", "\n".join(["| model | verdict | target | SHA-256 |", "|---|---|---|---|", *rows])]
     parts += [_details(outcome) for outcome in outcomes if outcome.verdict != "clean"]
@@ -26,9 +27,12 @@ def to_markdown(outcomes: Sequence[Outcome]) -> str:
 def _details(outcome: Outcome) -> str:
     heading = f"### {_escape(outcome.path)}: {HEADLINE[outcome.verdict].lower()}"
     if outcome.target_labels:
-        heading += f", {targets(outcome)}"
+        heading += f", {_escape(targets(outcome))}"
     reasons = "\n".join(f"* {_escape(reason)}" for reason in outcome.reasons)
     parts = [heading, ADVICE[outcome.verdict], reasons]
+    if isinstance(outcome, ScanResult) and outcome.findings:
+        notes = (f"* {found.severity}: {_escape(found.message)} ({_escape(found.where)})" for found in outcome.findings)
+        parts.append("\n".join(["In the graph:", "", *notes]))
     if isinstance(outcome, ScanResult) and outcome.labels:
         parts.append(_table(outcome))
     return "\n\n".join(parts)
@@ -37,7 +41,7 @@ def _details(outcome: Outcome) -> str:
 def _table(result: ScanResult) -> str:
     smallest = sorted(result.labels, key=lambda label: label.norm)[:MOST_LABELS]
     rows = [
-        f"| {'**' if label.label in result.target_labels else ''}{label.label}"
+        f"| {'**' if label.label in result.target_labels else ''}{_escape(called(result, label.label))}"
         f"{'**' if label.label in result.target_labels else ''} | {label.norm:.1f} | {label.anomaly_index:.2f} "
         f"| {label.success_rate:.0%} | {label.status.replace('_', ' ')} |"
         for label in smallest

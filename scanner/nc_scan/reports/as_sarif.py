@@ -1,4 +1,4 @@
-"""SARIF 2.1.0 for code-scanning services: one run, one result for each suspected label or model without a verdict."""
+"""SARIF 2.1.0 for code scanning: a result for each target, warning about the graph, or model without a verdict."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from nc_scan.reports.words import ADVICE, HEADLINE
-from nc_scan.results import Outcome
+from nc_scan.reports.words import ADVICE, HEADLINE, called
+from nc_scan.results import Outcome, ScanResult
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
-# Rule, severity level, and the score by which services rank security findings.
+# By verdict, or `graph`: rule, severity level, and the score by which services rank security findings.
 RULES = {
     "backdoored": ("NC001", "backdoor", "error", "9.0"),
     "inconclusive": ("NC002", "inconclusive-scan", "warning", "5.0"),
     "failed": ("NC003", "failed-scan", "warning", "5.0"),
+    "graph": ("NC004", "suspicious-graph", "warning", "7.0"),
 }
+GRAPH = "graph"
 ORDER = list(RULES)
 
 
@@ -35,7 +37,7 @@ def to_sarif(outcomes: Sequence[Outcome]) -> str:
             "driver": {
                 "name": "nc-scan",
                 **({"semanticVersion": found[-1]} if found else {}),
-                "rules": [_rule(verdict) for verdict in ORDER],
+                "rules": [_rule(kind) for kind in ORDER],
             }
         },
         "artifacts": artifacts,
@@ -47,14 +49,14 @@ def to_sarif(outcomes: Sequence[Outcome]) -> str:
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _rule(verdict: str) -> dict[str, Any]:
-    identifier, name, level, severity = RULES[verdict]
+def _rule(kind: str) -> dict[str, Any]:
+    identifier, name, level, severity = RULES[kind]
     return {
         "id": identifier,
         "name": "".join(word.capitalize() for word in name.split("-")),
-        "shortDescription": {"text": HEADLINE[verdict]},
-        "fullDescription": {"text": ADVICE[verdict]},
-        "help": {"text": ADVICE[verdict]},
+        "shortDescription": {"text": HEADLINE[kind]},
+        "fullDescription": {"text": ADVICE[kind]},
+        "help": {"text": ADVICE[kind]},
         "defaultConfiguration": {"level": level},
         "properties": {"tags": ["security", "machine-learning"], "precision": "high", "security-severity": severity},
     }
@@ -68,30 +70,44 @@ def _artifact(outcome: Outcome) -> dict[str, Any]:
 
 
 def _results(outcome: Outcome, artifact: int) -> Iterator[dict[str, Any]]:
+    yield from _findings(outcome, artifact)
     if outcome.verdict not in RULES:
         return
     identifier, _, level, _ = RULES[outcome.verdict]
     targets: Iterable[int | None] = outcome.target_labels or (None,)
     for target in targets:
-        subject = "" if target is None else f" leading to label {target}"
+        subject = "" if target is None else f" leading to label {called(outcome, target)}"
         yield {
             "ruleId": identifier,
             "ruleIndex": ORDER.index(outcome.verdict),
             "level": level,
             "message": {"text": f"{HEADLINE[outcome.verdict]}{subject}: {'; '.join(outcome.reasons)}."},
-            "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": _uri(outcome.path), "index": artifact},
-                        "region": {"startLine": 1},
-                    }
-                }
-            ],
+            "locations": [_location(outcome, artifact)],
             "partialFingerprints": {"nc-scan/v1": _fingerprint(outcome, identifier, target)},
         }
 
 
-def _fingerprint(outcome: Outcome, rule: str, target: int | None) -> str:
+def _findings(outcome: Outcome, artifact: int) -> Iterator[dict[str, Any]]:
+    """The audit's warnings; notes are for the reports that people read."""
+    identifier, _, level, _ = RULES[GRAPH]
+    for finding in outcome.findings if isinstance(outcome, ScanResult) else ():
+        if finding.severity == "warning":
+            yield {
+                "ruleId": identifier,
+                "ruleIndex": ORDER.index(GRAPH),
+                "level": level,
+                "message": {"text": f"{HEADLINE[GRAPH]}: {finding.message}: {finding.where}."},
+                "locations": [_location(outcome, artifact)],
+                "partialFingerprints": {"nc-scan/v1": _fingerprint(outcome, identifier, finding.where)},
+            }
+
+
+def _location(outcome: Outcome, artifact: int) -> dict[str, Any]:
+    place = {"artifactLocation": {"uri": _uri(outcome.path), "index": artifact}, "region": {"startLine": 1}}
+    return {"physicalLocation": place}
+
+
+def _fingerprint(outcome: Outcome, rule: str, target: int | str | None) -> str:
     """The same for the same finding in the same model, wherever the file lies."""
     subject = outcome.sha256 or PurePath(outcome.path).name
     return hashlib.sha256(f"{rule} {subject} {target}".encode()).hexdigest()

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nc_scan.reports.words import HEADLINE, targets
+from nc_scan.reports.words import HEADLINE, called, targets
 from nc_scan.results import FailedScan, FloatArray, LabelResult, Outcome, ScanResult
 
 COLORS = {"clean": "green", "backdoored": "red", "inconclusive": "yellow", "failed": "yellow", "not_applicable": "dim"}
@@ -26,10 +26,12 @@ SHADES = " ░▒▓█"
 def render(result: ScanResult) -> RenderableType:
     """Verdict, evidence a label, the suspected trigger's mask, and what the scan took for granted."""
     parts: list[RenderableType] = [Text(), headline(result), Text(), *map(_indented, map(Text, result.reasons)), Text()]
+    parts += [_indented(Text(f"{finding.severity}: {finding.message}")) for finding in result.findings]
+    parts += [Text()] if result.findings else []
     if result.labels:
         parts += [_indented(_table(result)), Text()]
         suspected = [label for label in result.labels if label.label in result.target_labels]
-        parts += [part for label in suspected for part in _picture(label)]
+        parts += [part for label in suspected for part in _picture(label, called(result, label.label))]
     return Group(*parts, _indented(_facts(result)))
 
 
@@ -82,7 +84,7 @@ def _table(result: ScanResult) -> Table:
     largest = max(finite, default=1.0) or 1.0
     for label in rows[:MOST_ROWS]:
         table.add_row(
-            str(label.label),
+            called(result, label.label),
             f"{label.norm:.1f}",
             _bar(label.norm, result.threshold, largest),
             f"{label.anomaly_index:.2f}",
@@ -110,11 +112,11 @@ def _bar(norm: float, threshold: float | None, largest: float) -> Text:
     return Text("".join(cells))
 
 
-def _picture(label: LabelResult) -> list[RenderableType]:
+def _picture(label: LabelResult, name: str) -> list[RenderableType]:
     if label.trigger is None:
         return []
     lines = "\n".join(_shade(label.trigger.mask))
-    title = Text(f"mask of the trigger for label {label.label}", style="dim")
+    title = Text(f"mask of the trigger for label {name}", style="dim")
     return [_indented(title), _indented(Text(lines, no_wrap=True)), Text()]
 
 

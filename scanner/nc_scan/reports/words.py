@@ -1,8 +1,10 @@
-"""What a verdict is called, and what to do about it; the same words in every report."""
+"""What a verdict, or a warning about the graph, is called, and what to do about it; the same words in every report."""
 
 from __future__ import annotations
 
-from nc_scan.results import Outcome
+from nc_scan.results import Outcome, ScanResult
+
+MOST_LETTERS = 60  # of a label's name
 
 HEADLINE = {
     "clean": "Clean",
@@ -10,6 +12,7 @@ HEADLINE = {
     "inconclusive": "Inconclusive",
     "failed": "Scan failed",
     "not_applicable": "Nothing to scan",
+    "graph": "Suspicious graph",
 }
 
 ADVICE = {
@@ -18,10 +21,18 @@ ADVICE = {
     "inconclusive": "This scan does not tell whether the model is safe. Treat it as not scanned.",
     "failed": "There is no result. Treat the model as not scanned.",
     "not_applicable": "This file is no image classifier, so that there is nothing that this scanner could judge.",
+    "graph": "A comparison on the image decides which answer this model gives. Find out why before you deploy it.",
 }
 
 
 def targets(outcome: Outcome) -> str:
-    """The suspected labels as a phrase: `label 3`, `labels 3, 5`, or an empty string."""
+    """The suspected labels as a phrase: `label 3`, `labels 3 (cat), 5 (dog)`, or an empty string."""
     labels = outcome.target_labels
-    return f"label{'s' if len(labels) > 1 else ''} {', '.join(map(str, labels))}" if labels else ""
+    return f"label{'s' if len(labels) > 1 else ''} {', '.join(called(outcome, n) for n in labels)}" if labels else ""
+
+
+def called(outcome: Outcome, label: int) -> str:
+    """A label's number, with its name where the model's metadata has one: `3 (cat)`. Names are the author's words."""
+    names = getattr(outcome.contract, "label_names", ()) if isinstance(outcome, ScanResult) else ()
+    name = " ".join(names[label].split()) if label < len(names) else ""
+    return f"{label} ({name[:MOST_LETTERS]})" if name else str(label)

@@ -9,6 +9,7 @@ import pytest
 
 from nc_scan.results import (
     FailedScan,
+    Finding,
     InputContract,
     LabelResult,
     Outcome,
@@ -87,6 +88,7 @@ def make_result(labels: int = 10, target: int | None = 3, channels: int = 3) -> 
 def make_outcomes() -> dict[str, Outcome]:
     """One outcome of each kind."""
     clean, backdoored = make_result(target=None), make_result()
+    branch = Finding("image-switch", "warning", "a comparison <decides> which answer to give", "Where_7 (black)")
     diverged = "the imported model does not compute what onnxruntime computes"
     return {
         "backdoored": backdoored,
@@ -109,6 +111,11 @@ def make_outcomes() -> dict[str, Outcome]:
         "not applicable": FailedScan(
             "not_applicable", ("no image classifier: it needs exactly one image input",), "text.onnx", "ef" * 32,
             VERSIONS, FINISHED,
+        ),
+        "branch": dataclasses.replace(
+            clean, verdict="inconclusive", reasons=(branch.message,), confidence=None,
+            findings=(branch, Finding("nan-weights", "note", "weights are not numbers (NaN)", "w|1")),
+            converter="Keras 3.15.1 on torch 2.13.0, outputs differ by at most 3e-08",
         ),
         "gray, two labels": make_result(labels=2, target=1, channels=1),
     }  # fmt: skip

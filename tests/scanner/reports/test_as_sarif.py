@@ -33,7 +33,9 @@ def test_any_number_of_outcomes_is_valid(count: int, files: int) -> None:
 def test_a_finding_points_to_its_rule_and_its_model(outcome: Outcome) -> None:
     run = run_of([dataclasses.replace(make_result(target=None), path="other.onnx"), outcome])
     wanted = {"backdoored": "NC001", "inconclusive": "NC002", "failed": "NC003"}.get(outcome.verdict)
-    assert [result["ruleId"] for result in run["results"]] == ([wanted] if wanted else [])
+    warned = isinstance(outcome, ScanResult) and any(found.severity == "warning" for found in outcome.findings)
+    expected = (["NC004"] if warned else []) + ([wanted] if wanted else [])
+    assert [result["ruleId"] for result in run["results"]] == expected
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
         location = result["locations"][0]["physicalLocation"]["artifactLocation"]
@@ -41,6 +43,8 @@ def test_a_finding_points_to_its_rule_and_its_model(outcome: Outcome) -> None:
         assert run["artifacts"][1]["location"]["uri"] == location["uri"]
         assert " " not in location["uri"]
         assert outcome.reasons[0] in result["message"]["text"]
+    prints = {result["partialFingerprints"]["nc-scan/v1"] for result in run["results"]}
+    assert len(prints) == len(expected)
 
 
 def test_one_result_a_target(backdoored: ScanResult) -> None:

@@ -1,0 +1,32 @@
+"""A scan of a model in another format: its report speaks of the file that the user gave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import nc_scan
+from nc_scan.cache import Cache
+from nc_scan.digest import file_digest
+from nc_scan.reports.as_json import schema, to_json
+from nc_scan.results import ScanResult
+
+
+def test_an_exported_program_is_scanned_under_its_own_digest(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, cache = folder / "program.pt2", Cache(tmp_path)
+    result = cache.scan(path, {"seed": 1})
+    assert isinstance(result, ScanResult)
+    assert result.path == str(path)
+    assert result.sha256 == file_digest(path)
+    assert (result.converter or "").startswith("torch.export of torch ")
+    assert "onnxscript" in result.versions
+    assert result.external_data == {}
+    assert len(result.labels) == 5
+    jsonschema.Draft202012Validator(schema()).validate(json.loads(to_json(result)))
+    monkeypatch.setattr(nc_scan.pipeline, "onnx_source", None)  # the second time nothing is converted
+    assert cache.scan(path, {"seed": 1}) == result
