@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import Any
 
 import mlflow
 import pytest
+import requests
 
 from nc_scan.attempt import attempt
 from nc_scan.errors import RegistryError, ReportError
@@ -221,19 +227,17 @@ def test_another_scanner_disagrees(tracking: Any, register: Register, monkeypatc
     assert aliases(tracking, name) == {}
 
 
-def test_a_scan_cut_short_leaves_no_verdict_and_the_next_one_completes_it(
-    tracking: Any, register: Register, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_no_verdict_and_the_next_scan_completes_it(tracking: Any, register: Register) -> None:
     name = register({"model.onnx": "clean"})
     scan(f"models:/{name}/1")
 
-    def full(*_: Any) -> None:
-        raise ReportError("report.html cannot be written: No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(mlflow_registry, "write_report", full)
-        with pytest.raises(ReportError, match="No space left"):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # what a full disk looks like: no report fits in
+    try:
+        with pytest.raises(ReportError, match=r"report\.html cannot be written"):
             scan(f"models:/{name}/1", "production")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert tags(tracking, name)["verdict"] == "scanning"
     assert aliases(tracking, name) == {}
     scan(f"models:/{name}/1", "production")
@@ -241,15 +245,64 @@ def test_a_scan_cut_short_leaves_no_verdict_and_the_next_one_completes_it(
     assert aliases(tracking, name) == {"production": "1"}
 
 
-def test_a_refused_write_is_one_line(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("refused", ["model-versions/set-tag", "runs/create", "mlflow-artifacts", "alias"])
+def test_a_refused_write_is_one_line(
+    refused: str, server: str, tracking: Any, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = register({"model.onnx": "clean"})
+    with read_only(server, refused) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        mlflow.set_tracking_uri(address)
+        with pytest.raises(RegistryError) as raised:
+            scan(f"models:/{name}/1", "production")
+    assert str(raised.value).startswith(f"models:/{name}/1: ")
+    assert "403" in str(raised.value) or "read-only" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert aliases(tracking, name) == {}
+    verdict = {"model-versions/set-tag": None, "alias": "clean"}.get(refused, "scanning")
+    assert tags(tracking, name).get("verdict") == verdict
 
-    def refuse(*_: Any) -> None:
-        raise mlflow.exceptions.MlflowException("PERMISSION_DENIED: read-only\nsecond line")
 
-    monkeypatch.setattr(mlflow.MlflowClient, "set_model_version_tag", refuse)
-    with pytest.raises(RegistryError, match=r"^models:/.*/1: MLflow: PERMISSION_DENIED: read-only$"):
-        scan(f"models:/{name}/1", "production")
+@contextlib.contextmanager
+def read_only(server: str, refused: str) -> Iterator[str]:
+    """A proxy before the server that forbids the writes to one part of it; yields its address."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            if self.command != "GET" and refused in self.path:
+                status, content = 403, b'{"error_code": "PERMISSION_DENIED", "message": "read-only\\nfor you"}'
+            else:
+                headers = {key: value for key, value in self.headers.items() if key.lower() != "host"}
+                answer = requests.request(self.command, server + self.path, data=body, headers=headers, timeout=30)
+                status, content = answer.status_code, answer.content
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as http:
+        Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+
+
+def test_two_scanners_at_once(tracking: Any, register: Register) -> None:
+    name = register({"model.onnx": "clean"})
+    both = Barrier(2, timeout=60)
+    with ThreadPoolExecutor(2) as pool:
+        scans = [pool.submit(scan, f"models:/{name}/1", "production", during(both.wait)) for _ in range(2)]
+    assert [done.result().verdict for done in scans] == ["clean", "clean"]
+    assert tags(tracking, name)["verdict"] == "clean"
+    assert aliases(tracking, name) == {"production": "1"}
+    report = mlflow.artifacts.load_text(tags(tracking, name)["report"].replace("report.html", "scan.json"))
+    assert json.loads(report)["finished"] == tags(tracking, name)["finished"]
 
 
 def test_an_alias_for_a_run_is_wrong_usage() -> None:

@@ -47,6 +47,13 @@ def test_a_folder_on_disk(tmp_path: Path) -> None:
     assert locate(tmp_path / "folder.onnx") == []
 
 
+def test_nothing_is_written_beside_the_model(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_text("clean")
+    before = [(file.name, file.stat().st_mtime_ns) for file in (tmp_path, *tmp_path.iterdir())]
+    assert [target.scan(judge).verdict for target in locate(tmp_path)] == ["clean"]
+    assert [(file.name, file.stat().st_mtime_ns) for file in (tmp_path, *tmp_path.iterdir())] == before
+
+
 def test_a_remote_file_is_scanned_under_its_address(bucket: str) -> None:
     put(f"{bucket}/model.onnx", "backdoored")
     (target,) = locate(f"{bucket}/model.onnx")
