@@ -11,7 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import nc_scan
-from nc_scan import pipeline
+from nc_scan import examine
+from nc_scan.detection import Decision
 from nc_scan.errors import ModelFileError
 from nc_scan.reports.arrays import to_npz
 from nc_scan.reports.as_html import to_html
@@ -82,11 +83,10 @@ def test_a_file_that_changes_meanwhile_has_no_verdict(
         (tmp_path / file.name).write_bytes(file.read_bytes())
     path = tmp_path / "model.onnx"
 
-    def change(*_: object) -> None:
+    def change(*_: object) -> Decision:
         path.write_bytes(path.read_bytes() + b"\x12\x00")
+        return Decision("clean", (), ("fine",), None, ())
 
-    original = pipeline._probes
-    monkeypatch.setattr(pipeline, "_probes", lambda *arguments: (change(), original(*arguments))[1])
-    monkeypatch.setattr(pipeline, "_search", lambda *arguments: pipeline.Decision("clean", (), ("fine",), None, ()))
+    monkeypatch.setattr(examine, "_search", change)
     with pytest.raises(ModelFileError, match="changed while it was being scanned"):
         nc_scan.scan(path)

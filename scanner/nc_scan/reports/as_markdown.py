@@ -30,6 +30,8 @@ def _details(outcome: Outcome) -> str:
         heading += f", {_escape(targets(outcome))}"
     reasons = "\n".join(f"* {_escape(reason)}" for reason in outcome.reasons)
     parts = [heading, ADVICE[outcome.verdict], reasons]
+    if isinstance(outcome, ScanResult) and outcome.warnings:
+        parts.append("\n".join(f"* {_escape(warning)}" for warning in outcome.warnings))
     if isinstance(outcome, ScanResult) and outcome.findings:
         notes = (f"* {found.severity}: {_escape(found.message)} ({_escape(found.where)})" for found in outcome.findings)
         parts.append("\n".join(["In the graph:", "", *notes]))

@@ -33,6 +33,6 @@ def targets(outcome: Outcome) -> str:
 
 def called(outcome: Outcome, label: int) -> str:
     """A label's number, with its name where the model's metadata has one: `3 (cat)`. Names are the author's words."""
-    names = getattr(outcome.contract, "label_names", ()) if isinstance(outcome, ScanResult) else ()
+    names = outcome.contract.label_names if isinstance(outcome, ScanResult) else ()
     name = " ".join(names[label].split()) if label < len(names) else ""
     return f"{label} ({name[:MOST_LETTERS]})" if name else str(label)

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from nc_scan import pipeline
+from nc_scan import examine, pipeline
 from nc_scan.cache import Cache
 from nc_scan.detection import Decision
 from nc_scan.digest import file_digest
@@ -20,7 +20,7 @@ def test_an_exported_program_is_scanned_under_its_own_digest(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsearched = Decision("inconclusive", (), ("not searched",), None, ())
-    monkeypatch.setattr(pipeline, "_search", lambda *_: unsearched)
+    monkeypatch.setattr(examine, "_search", lambda *_: unsearched)
     path, cache = folder / "program.pt2", Cache(tmp_path)
     result = cache.scan(path, {"seed": 1})
     assert isinstance(result, ScanResult)

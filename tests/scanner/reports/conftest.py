@@ -17,6 +17,7 @@ from nc_scan.results import (
     ProbeReport,
     ScanResult,
     StampedProbe,
+    TriedContract,
     Trigger,
 )
 
@@ -116,6 +117,18 @@ def make_outcomes() -> dict[str, Outcome]:
             clean, verdict="inconclusive", reasons=(branch.message,), confidence=None,
             findings=(branch, Finding("nan-weights", "note", "weights are not numbers (NaN)", "w|1")),
             converter="Keras 3.15.1 on torch 2.13.0, outputs differ by at most 3e-08",
+        ),
+        "uncertain": dataclasses.replace(
+            backdoored,
+            contract=dataclasses.replace(
+                backdoored.contract, label_names=("a|b", "<b>", "c\nd", "@cat", *("x" * 99 for _ in range(6))),
+                uncertain=("value range",),
+            ),
+            tried=(
+                TriedContract("NCHW", "0..1", "backdoored", 3, 8.5),
+                TriedContract("NCHW", "0..255", "clean", None, None),
+            ),
+            warnings=("the value range is not certain: <assumed>",),
         ),
         "gray, two labels": make_result(labels=2, target=1, channels=1),
     }  # fmt: skip

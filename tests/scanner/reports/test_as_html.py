@@ -12,6 +12,8 @@ from nc_scan.reports.as_html import to_html
 from nc_scan.reports.charts import box_plot, norms_chart
 from nc_scan.results import Outcome, ScanResult, Trigger
 
+from .conftest import make_outcomes
+
 VOID = {"meta", "img", "br", "rect", "line", "path"}
 
 
@@ -66,6 +68,24 @@ def test_names_are_escaped(backdoored: ScanResult) -> None:
     html = to_html(dataclasses.replace(backdoored, contract=contract, path=f"a/{hostile}.onnx", reasons=(hostile,)))
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 4
+
+
+def test_names_of_labels_and_what_is_uncertain_are_shown() -> None:
+    html = to_html(make_outcomes()["uncertain"])
+    assert html.count("label 3 (@cat)") >= 2
+    assert "1 (&lt;b&gt;)" in html
+    assert "<b>" not in html
+    assert f"5 ({'x' * 60})" in html
+    assert "the value range is not certain: &lt;assumed&gt;." in html
+    assert "worst verdict counts" in html
+    assert "(not certain)" in html
+
+
+def test_findings_in_the_graph_are_shown() -> None:
+    html = to_html(make_outcomes()["branch"])
+    assert "a comparison &lt;decides&gt; which answer to give" in html
+    assert html.count("<li class=") == 2
+    assert "Nothing that a classifier has no need of" in to_html(make_outcomes()["clean"])
 
 
 def test_one_mask_a_label_and_the_suspected_one_marked(backdoored: ScanResult) -> None:

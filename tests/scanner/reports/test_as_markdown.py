@@ -20,7 +20,7 @@ def test_a_row_for_every_model() -> None:
     html = rendered(outcomes)
     first = html[: html.index("</table>")]
     assert first.count("<tr>") == 1 + len(outcomes)
-    assert first.count("Backdoored") == 2
+    assert first.count("Backdoored") == 3
     assert html.count("<h3>") == sum(outcome.verdict != "clean" for outcome in outcomes)
 
 
