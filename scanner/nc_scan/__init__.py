@@ -6,6 +6,7 @@
 ('backdoored', (0,))
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from nc_scan.results import ScanResult
 
 __all__ = ["ScanResult", "load_model", "scan", "to_torch"]
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # a scanner tells nobody what it scans
 
 _HOMES = {"scan": "pipeline", "to_torch": "graph", "load_model": "graph", "ScanResult": "results"}
 

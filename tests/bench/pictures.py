@@ -18,7 +18,9 @@ from rich.console import Console
 from rich.text import Text
 
 import nc_scan
+from nc_scan.reports.as_bom import to_bom
 from nc_scan.reports.as_html import to_html
+from nc_scan.reports.as_intoto import to_intoto
 from nc_scan.reports.as_json import to_json
 from nc_scan.reports.as_junit import to_junit
 from nc_scan.reports.as_markdown import to_markdown
@@ -38,14 +40,20 @@ svg { width: 100%; height: auto; }
 
 
 def main() -> None:
-    """Scans and writes terminal.png, html.png, html-dark.png, json.png, sarif.png, junit.png, markdown.png."""
+    """Scans and writes one picture a report; the HTML report light and dark."""
     model = sys.argv[1] if len(sys.argv) > 1 else MODEL
     result = nc_scan.scan(model)
     shoot(STYLE + terminal(result), "terminal", 900, 1090)
     shoot(to_html(result), "html", 1000, 1250)
     shoot(to_html(result), "html-dark", 1000, 1250, dark=True)
     shoot(STYLE + MarkdownIt("gfm-like", {"linkify": False}).render(to_markdown([result])), "markdown", 900, 560)
-    listings = {"json": shortened(to_json(result)), "sarif": to_sarif([result]), "junit": to_junit([result])}
+    listings = {
+        "json": shortened(to_json(result)),
+        "sarif": to_sarif([result]),
+        "junit": to_junit([result]),
+        "intoto": to_intoto([result]),
+        "bom": to_bom([result]),
+    }
     for name, text in listings.items():
         lines = "\n".join(text.splitlines()[:40])
         shoot(f"{STYLE}<pre>{html.escape(lines)}</pre>", name, 900, min(820, 60 + 20 * lines.count("\n")))
@@ -75,6 +83,10 @@ def shoot(page: str, name: str, width: int, height: int, *, dark: bool = False) 
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
             "--hide-scrollbars",
             f"--user-data-dir={folder}/profile",
         ]

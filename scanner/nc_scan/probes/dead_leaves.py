@@ -7,6 +7,7 @@ in for photographs in training: Baradad et al., "Learning to See by Looking at N
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit, prange
@@ -69,7 +70,17 @@ def _one_over_f(count: int, side: int, rng: np.random.Generator) -> FloatArray:
     return np.asarray(noise / np.maximum(noise.std(axis=(1, 2), keepdims=True), 1e-6), np.float32)
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+def _jit(function: Callable[..., None]) -> Callable[..., None]:
+    """Compiled, and kept on disk where there is a place that can be written to."""
+    options = {"parallel": True, "fastmath": True}
+    try:
+        compiled: Callable[..., None] = njit(cache=True, **options)(function)
+    except RuntimeError:  # "cannot cache function ...: no locator available"
+        compiled = njit(**options)(function)
+    return compiled
+
+
+@_jit
 def _paint(  # type: ignore[no-untyped-def]  # compiled by Numba, which infers the types
     images, radii, centers, angles, aspects, is_box, colors, textures, texture_of, contrast
 ):

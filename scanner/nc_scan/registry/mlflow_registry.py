@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from nc_scan.attempt import attempt, failed
 from nc_scan.convert import SUFFIXES
@@ -82,6 +83,10 @@ def _client() -> MlflowClient:
         from mlflow.tracking import MlflowClient
     except ImportError as error:
         raise RegistryError("models in MLflow need its client: pip install 'nc-scan[mlflow]'") from error
+    from mlflow.tracking import is_tracking_uri_set
+
+    if not is_tracking_uri_set():  # MLflow would start a registry of its own in the working directory
+        raise RegistryError("which MLflow? Set MLFLOW_TRACKING_URI, such as http://localhost:5000")
     return MlflowClient()
 
 
@@ -209,9 +214,19 @@ def _errors(address: str) -> Iterator[None]:
     except Exception as error:
         from mlflow.exceptions import MlflowException
 
+        if "Max retries exceeded" in str(error):
+            raise RegistryError(f"{address}: MLflow at {_host()} cannot be reached") from error
         if isinstance(error, MlflowException):
             raise RegistryError(f"{address}: MLflow: {_line(error)}") from error
         raise
+
+
+def _host() -> str:
+    """The server's name and port, without the credentials that its address may hold."""
+    from mlflow.tracking import get_tracking_uri
+
+    parts = urlsplit(get_tracking_uri())
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 def _line(error: Exception) -> str:

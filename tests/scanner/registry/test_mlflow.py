@@ -179,10 +179,18 @@ def test_an_address_that_leads_nowhere_is_one_line(address: str) -> None:
 
 @pytest.mark.usefixtures("tracking")
 def test_a_server_that_is_not_there_is_one_line() -> None:
-    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    mlflow.set_tracking_uri("http://user:secret@127.0.0.1:9")
     with pytest.raises(RegistryError) as raised:
         scan("models:/name/1")
-    assert "\n" not in str(raised.value)
+    assert str(raised.value) == "models:/name/1: MLflow at 127.0.0.1:9 cannot be reached"
+
+
+def test_without_a_server_no_registry_is_made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(RegistryError, match="Set MLFLOW_TRACKING_URI"):
+        scan("models:/name/1")
+    assert list(tmp_path.iterdir()) == []
 
 
 def during(action: Callable[[], object]) -> Callable[[Path], Outcome]:
