@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
@@ -70,11 +71,11 @@ def _one_over_f(count: int, side: int, rng: np.random.Generator) -> FloatArray:
     return np.asarray(noise / np.maximum(noise.std(axis=(1, 2), keepdims=True), 1e-6), np.float32)
 
 
-def _jit(function: Callable[..., None]) -> Callable[..., None]:
+def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiled, and kept on disk where there is a place that can be written to."""
-    options = {"parallel": True, "fastmath": True}
+    options: dict[str, Any] = {"parallel": True, "fastmath": True}
     try:
-        compiled: Callable[..., None] = njit(cache=True, **options)(function)
+        compiled: Callable[..., Any] = njit(cache=True, **options)(function)
     except RuntimeError:  # "cannot cache function ...: no locator available"
         compiled = njit(**options)(function)
     return compiled

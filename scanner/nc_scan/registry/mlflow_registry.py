@@ -85,7 +85,8 @@ def _client() -> MlflowClient:
         raise RegistryError("models in MLflow need its client: pip install 'nc-scan[mlflow]'") from error
     from mlflow.tracking import is_tracking_uri_set
 
-    if not is_tracking_uri_set():  # MLflow would start a registry of its own in the working directory
+    # Otherwise MLflow would start a registry of its own in the working directory.
+    if not is_tracking_uri_set():  # type: ignore[no-untyped-call]
         raise RegistryError("which MLflow? Set MLFLOW_TRACKING_URI, such as http://localhost:5000")
     return MlflowClient()
 
