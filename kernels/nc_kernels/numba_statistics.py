@@ -24,7 +24,7 @@ def mad(values: Array, median: Array, deviation: Array) -> None:
     integer = np.dtype(f"int{8 * data.dtype.itemsize}")
     largest = np.array([np.iinfo(integer).max], integer)  # an array, since that has a dtype for Numba
     kernel, step = (_mad_short, LANES) if columns <= SHORT else (_mad_long, 1)
-    split(lambda first, last: kernel(data, largest, median, deviation, first, last), rows, step)
+    split(lambda first, last: kernel(data, largest, median, deviation, first, last), rows, 2*data.size)
 
 
 @jit

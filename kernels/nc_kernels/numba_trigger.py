@@ -1,34 +1,40 @@
 """Trigger application on the CPU: one pass over the result forward, one over the gradient backward.
 
 Memory is seen as runs. An image of C channels is stored in C planes of height * width values (planar) or in one plane
-of height * width * C (channels last); `group` is the number of values that one pixel has in a plane, 1 or C. Work goes
-in tiles of pixels of one plane: the images' part of a tile stays in the cache while every label uses it, and the large
-array is read or written once.
+of height * width * C (channels last). Work is cut into tiles of pixels, and of a tile into units, one a label: the
+images' part of a tile stays in the second-level cache while every label uses it. Coefficients and gradients of a tile
+are computed planar, and interleaved where the plane holds all channels.
 """
 
 from typing import Any
 
 import numpy as np
 
+from nc_kernels.intrinsics import decode, encode, fence, stream
 from nc_kernels.jit import jit, split
 from nc_kernels.memory import Array, contiguous, runs
-from nc_kernels.simd import fence, prefetch, stream_blend, sum_and_dot
 
-FORWARD_PIXELS = 1024
-BACKWARD_PIXELS = 64
-"""Pixels of a tile: forward long runs of writes; backward what `sum_and_dot` keeps in registers."""
-IMAGE_BLOCK = 32
-"""Images that share a tile: FORWARD_PIXELS * IMAGE_BLOCK float32 are 128 KiB of the second-level cache."""
-LINE = 64
-"""Bytes of a cache line."""
+TILE = 2048
+"""Values of a run that are worked on at once: two pages of float32, and what is computed of them fits the first-level
+cache."""
+IMAGES = 32
+"""Images that share a tile forward: 256 KiB."""
+IMAGE_BYTES, LEAST_TILE = 2**20, 256
+"""Backward a tile has all images, in so much memory: with many images it has fewer pixels, but not too few to read."""
+STREAM_BYTES = 2**24
+"""Results from this size on, which the caches cannot hold until they are read, are stored past them."""
 
 
 def blend(images: Array, masks: Array, patterns: Array, scale: Array, offset: Array, out: Array) -> None:
     """See `reference.blend`; out is planar or channels last."""
     if out.size == 0:
         return
-    x, m, p, y = runs(images), _flat(masks)[:, 0], _flat(patterns), _bits(runs(out))
-    split(lambda first, last: _blend(x, m, p, scale, offset, y, first, last), m.shape[1], FORWARD_PIXELS)
+    y = _bits(runs(out))
+    x, m, p = _like(images, y.shape[2]), _flat(masks)[:, 0], _flat(patterns)
+    tile = max(1, TILE * y.shape[2] // p.shape[1])
+    units = _parts(m.shape[1], tile) * _parts(len(x), IMAGES) * y.shape[2] * len(m)
+    past = out.nbytes >= STREAM_BYTES
+    split(lambda first, last: _blend(x, m, p, scale, offset, y, tile, past, first, last), units, out.size)
 
 
 def blend_backward(
@@ -45,14 +51,32 @@ def blend_backward(
         grad_masks[...] = 0
         grad_patterns[...] = 0
         return
-    g, x, m, p = _bits(runs(grad)), runs(images), _flat(masks)[:, 0], _flat(patterns)
+    g = _bits(runs(grad))
+    x, m, p = _like(images, g.shape[2]), _flat(masks)[:, 0], _flat(patterns)
     results = _flat(grad_masks)[:, 0], _flat(grad_patterns)
-    split(lambda first, last: _blend_backward(g, x, m, p, scale, *results, first, last), m.shape[1], BACKWARD_PIXELS)
+    pixel_bytes = images.nbytes // m.shape[1]
+    tile = max(1, min(TILE, max(LEAST_TILE, IMAGE_BYTES // pixel_bytes)) * g.shape[2] // p.shape[1])
+    units = _parts(m.shape[1], tile) * len(m)
+    split(lambda first, last: _blend_backward(g, x, m, p, scale, *results, tile, first, last), units, grad.size)
+
+
+def _parts(length: int, step: int) -> int:
+    return -(-length // step)
 
 
 def _flat(array: Array) -> Array:
     flat: Array = contiguous(array).reshape(*array.shape[:2], -1)
     return flat
+
+
+def _like(images: Array, planes: int) -> Array:
+    """images as runs (B, planes, W), converted where they are planar and the result is not, or the other way round."""
+    x = runs(images)
+    if x.shape[1] == planes:
+        return x
+    converted: Array = np.empty((len(x), planes, images[0].size // planes), x.dtype)
+    split(lambda first, last: _exchange_layout(x, converted, first, last), len(x), x.size)
+    return converted
 
 
 def _bits(array: Array) -> Array:
@@ -63,24 +87,58 @@ def _bits(array: Array) -> Array:
 
 
 @jit
-def _blend(images: Any, masks: Any, patterns: Any, scale: Any, offset: Any, out: Any, first: int, last: int) -> None:
+def _blend(
+    images: Any,
+    masks: Any,
+    patterns: Any,
+    scale: Any,
+    offset: Any,
+    out: Any,
+    tile: int,
+    past_cache: bool,
+    first: int,
+    last: int,
+) -> None:
     labels, count, planes, _ = out.shape
     group = patterns.shape[1] // planes
-    pixels = np.empty((IMAGE_BLOCK, FORWARD_PIXELS * group), images.dtype)
-    keep = np.empty(FORWARD_PIXELS * group, images.dtype)
-    paint = np.empty(FORWARD_PIXELS * group, images.dtype)
-    for start in range(first, last, FORWARD_PIXELS):
-        stop = min(start + FORWARD_PIXELS, last)
-        for block in range(0, count, IMAGE_BLOCK):
-            images_here = min(IMAGE_BLOCK, count - block)
-            for plane in range(planes):
-                _gather(images[block : block + images_here], pixels, plane, planes, group, start, stop)
-                for label in range(labels):
-                    _coefficients(masks[label], patterns[label], scale, offset, keep, paint, plane, group, start, stop)
-                    for image in range(images_here):
-                        target = out[label, block + image, plane, start * group : stop * group]
-                        stream_blend(target, keep, pixels[image], paint)
+    keep, paint = np.empty((group, tile), images.dtype), np.empty((group, tile), images.dtype)
+    keep_run, paint_run = np.empty(tile * group, images.dtype), np.empty(tile * group, images.dtype)
+    blended = np.empty(tile * group, out.dtype)
+    for unit in range(first, last):
+        rest, label = divmod(unit, labels)
+        rest, plane = divmod(rest, planes)
+        tile_number, block = divmod(rest, -(-count // IMAGES))
+        start = tile_number * tile
+        stop = min(start + tile, masks.shape[1])
+        for channel in range(group):
+            c = plane * group + channel
+            m, p = masks[label, start:stop], patterns[label, c, start:stop]
+            _coefficients(m, p, scale[c], offset[c], keep[channel], paint[channel])
+        _interleave(keep, keep_run, stop - start)
+        _interleave(paint, paint_run, stop - start)
+        for image in range(block * IMAGES, min((block + 1) * IMAGES, count)):
+            target = out[label, image, plane, start * group : stop * group]
+            x = images[image, plane, start * group : stop * group]
+            if past_cache:
+                _mix(keep_run, x, paint_run, blended)
+                stream(target, blended)
+            else:
+                _mix(keep_run, x, paint_run, target)
     fence()
+
+
+@jit
+def _coefficients(mask: Any, pattern: Any, scale: Any, offset: Any, keep: Any, paint: Any) -> None:
+    """keep and paint with x' = keep x + paint: (1 - m) scale and m pattern scale + offset."""
+    for i in range(mask.size):
+        keep[i] = (1 - mask[i]) * scale
+        paint[i] = mask[i] * pattern[i] * scale + offset
+
+
+@jit
+def _mix(keep: Any, pixels: Any, paint: Any, out: Any) -> None:
+    for i in range(pixels.size):
+        out[i] = encode(keep[i] * pixels[i] + paint[i], out)
 
 
 @jit
@@ -92,111 +150,119 @@ def _blend_backward(
     scale: Any,
     grad_masks: Any,
     grad_patterns: Any,
+    tile: int,
     first: int,
     last: int,
 ) -> None:
     labels, count, planes, _ = grad.shape
     group = patterns.shape[1] // planes
-    pixels = np.empty((IMAGE_BLOCK, BACKWARD_PIXELS * group), images.dtype)
-    total = np.empty(BACKWARD_PIXELS * group, images.dtype)
-    dot = np.empty(BACKWARD_PIXELS * group, images.dtype)
-    grad_masks[:, first:last] = 0
-    grad_patterns[:, :, first:last] = 0
-    for start in range(first, last, BACKWARD_PIXELS):
-        stop = min(start + BACKWARD_PIXELS, last)
-        for block in range(0, count, IMAGE_BLOCK):
-            images_here = min(IMAGE_BLOCK, count - block)
-            for plane in range(planes):
-                _gather(images[block : block + images_here], pixels, plane, planes, group, start, stop)
-                for label in range(labels):
-                    rows = grad[label, block : block + images_here, plane, start * group : stop * group]
-                    sum_and_dot(rows, pixels, total, dot)
-                    _add_gradients(
-                        total,
-                        dot,
-                        masks[label, start:stop],
-                        patterns[label, :, start:stop],
-                        scale,
-                        grad_masks[label, start:stop],
-                        grad_patterns[label, :, start:stop],
-                        plane,
-                        group,
-                    )
-
-
-@jit
-def _gather(images: Any, pixels: Any, plane: int, planes: int, group: int, start: int, stop: int) -> None:
-    """pixels (b, run) = the pixels start ... stop of images (b, planes', W) in one plane of the layout that group says.
-
-    Also begins to fetch what the next tile will gather.
-    """
-    images_group = planes * group // images.shape[1]
-    for image in range(images.shape[0]):
-        if images_group == group:
-            source = images[image, plane, start * group : stop * group]
-            for i in range(source.size):
-                pixels[image, i] = source[i]
-            for i in range(0, source.size, LINE // source.itemsize):
-                prefetch(source, source.size + i)
-        elif group == 1:
-            pixels[image, : stop - start] = images[image, 0, plane::images_group][start:stop]
-        else:
+    total_run, dot_run = np.empty(tile * group, images.dtype), np.empty(tile * group, images.dtype)
+    total, dot = np.empty((group, tile), images.dtype), np.empty((group, tile), images.dtype)
+    for unit in range(first, last):
+        tile_number, label = divmod(unit, labels)
+        start = tile_number * tile
+        stop = min(start + tile, masks.shape[1])
+        m, grad_mask = masks[label, start:stop], grad_masks[label, start:stop]
+        grad_mask[:] = 0
+        for plane in range(planes):
+            _sum_images(grad[label], images, plane, start * group, stop * group, total_run, dot_run)
+            _separate(total_run, total, stop - start)
+            _separate(dot_run, dot, stop - start)
             for channel in range(group):
-                pixels[image, channel::group][: stop - start] = images[image, channel, start:stop]
+                c = plane * group + channel
+                p, grad_pattern = patterns[label, c, start:stop], grad_patterns[label, c, start:stop]
+                _gradients(total[channel], dot[channel], m, p, scale[c], grad_mask, grad_pattern)
 
 
 @jit
-def _coefficients(
-    mask: Any,
-    pattern: Any,
-    scale: Any,
-    offset: Any,
-    keep: Any,
-    paint: Any,
-    plane: int,
-    group: int,
-    start: int,
-    stop: int,
+def _sum_images(grad: Any, images: Any, plane: int, start: int, stop: int, total: Any, dot: Any) -> None:
+    """total = sum over b of grad[b], dot = sum over b of grad[b] images[b], of start ... stop in one plane."""
+    total[:] = 0
+    dot[:] = 0
+    fours = grad.shape[0] // 4 * 4
+    for b in range(0, fours, 4):
+        _add_four(
+            grad[b, plane, start:stop],
+            grad[b + 1, plane, start:stop],
+            grad[b + 2, plane, start:stop],
+            grad[b + 3, plane, start:stop],
+            images[b, plane, start:stop],
+            images[b + 1, plane, start:stop],
+            images[b + 2, plane, start:stop],
+            images[b + 3, plane, start:stop],
+            total,
+            dot,
+        )
+    for b in range(fours, grad.shape[0]):
+        _add_one(grad[b, plane, start:stop], images[b, plane, start:stop], total, dot)
+
+
+@jit
+def _add_four(g0: Any, g1: Any, g2: Any, g3: Any, x0: Any, x1: Any, x2: Any, x3: Any, total: Any, dot: Any) -> None:
+    """Four images a pass: the sums are loaded and stored a quarter as often, and four pages are fetched at once."""
+    for i in range(g0.size):
+        a, b, c, d = decode(g0[i], total), decode(g1[i], total), decode(g2[i], total), decode(g3[i], total)
+        total[i] += (a + b) + (c + d)
+        dot[i] += (a * x0[i] + b * x1[i]) + (c * x2[i] + d * x3[i])
+
+
+@jit
+def _add_one(grad: Any, pixels: Any, total: Any, dot: Any) -> None:
+    for i in range(grad.size):
+        g = decode(grad[i], total)
+        total[i] += g
+        dot[i] += g * pixels[i]
+
+
+@jit
+def _gradients(
+    total: Any, dot: Any, mask: Any, pattern: Any, scale: Any, grad_mask: Any, grad_pattern: Any
 ) -> None:
-    """keep and paint (run,) with x' = keep x + paint in one plane: (1 - m) scale and m pattern scale + offset."""
-    m = mask[start:stop]
-    if group == 1:  # apart, so that the compiler sees contiguous arrays
-        _mix(m, pattern[plane, start:stop], scale[plane], offset[plane], keep, paint)
-    else:
-        for channel in range(group):
-            p = pattern[channel, start:stop]
-            _mix(m, p, scale[channel], offset[channel], keep[channel::group], paint[channel::group])
-
-
-@jit
-def _mix(mask: Any, pattern: Any, scale: Any, offset: Any, keep: Any, paint: Any) -> None:
     for i in range(mask.size):
-        keep[i] = (1 - mask[i]) * scale
-        paint[i] = mask[i] * pattern[i] * scale + offset
-
-
-@jit
-def _add_gradients(
-    total: Any,
-    dot: Any,
-    mask: Any,
-    pattern: Any,
-    scale: Any,
-    grad_mask: Any,
-    grad_pattern: Any,
-    plane: int,
-    group: int,
-) -> None:
-    """Add what one plane's sums over images, total and dot (run,), contribute to the gradients of a tile."""
-    if group == 1:  # apart, so that the compiler sees contiguous arrays
-        _add(total, dot, mask, pattern[plane], scale[plane], grad_mask, grad_pattern[plane])
-    else:
-        for c in range(group):
-            _add(total[c::group], dot[c::group], mask, pattern[c], scale[c], grad_mask, grad_pattern[c])
-
-
-@jit
-def _add(total: Any, dot: Any, mask: Any, pattern: Any, scale: Any, grad_mask: Any, grad_pattern: Any) -> None:
-    for i in range(mask.size):
-        grad_pattern[i] += mask[i] * scale * total[i]
+        grad_pattern[i] = mask[i] * scale * total[i]
         grad_mask[i] += (pattern[i] * total[i] - dot[i]) * scale
+
+
+@jit
+def _exchange_layout(images: Any, out: Any, first: int, last: int) -> None:
+    for image in range(first, last):
+        if images.shape[1] > 1:
+            _interleave(images[image], out[image, 0], images.shape[2])
+        else:
+            _separate(images[image, 0], out[image], out.shape[2])
+
+
+@jit
+def _interleave(planar: Any, run: Any, pixels: int) -> None:
+    """run (pixels * C) = planar (C, pixels), channels innermost."""
+    if planar.shape[0] == 1:
+        run[:pixels] = planar[0, :pixels]
+    elif planar.shape[0] == 3:  # a constant, so that the compiler makes vectors of it
+        _interleave_by(planar, run, pixels, 3)
+    else:
+        _interleave_by(planar, run, pixels, planar.shape[0])
+
+
+@jit
+def _interleave_by(planar: Any, run: Any, pixels: int, channels: int) -> None:
+    for i in range(pixels):
+        for c in range(channels):
+            run[i * channels + c] = planar[c, i]
+
+
+@jit
+def _separate(run: Any, planar: Any, pixels: int) -> None:
+    """planar (C, pixels) = run (pixels * C), channels innermost."""
+    if planar.shape[0] == 1:
+        planar[0, :pixels] = run[:pixels]
+    elif planar.shape[0] == 3:
+        _separate_by(run, planar, pixels, 3)
+    else:
+        _separate_by(run, planar, pixels, planar.shape[0])
+
+
+@jit
+def _separate_by(run: Any, planar: Any, pixels: int, channels: int) -> None:
+    for i in range(pixels):
+        for c in range(channels):
+            planar[c, i] = run[i * channels + c]
