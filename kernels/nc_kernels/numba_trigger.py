@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from nc_kernels.intrinsics import decode, encode, fence, stream
+from nc_kernels.intrinsics import decode, encode, fence, stream_blend, take
 from nc_kernels.jit import jit, split
 from nc_kernels.memory import Array, contiguous, runs
 
-TILE = 2048
-"""Values of a run that are worked on at once: two pages of float32, and what is computed of them fits the first-level
-cache."""
+FORWARD_TILE, BACKWARD_TILE = 4096, 2048
+"""Values of a run that are worked on at once: pages of memory, whose coefficients or sums fit the first-level cache."""
 IMAGES = 32
-"""Images that share a tile forward: 256 KiB."""
+"""Images that share a tile forward: 512 KiB of float32."""
 IMAGE_BYTES, LEAST_TILE = 2**20, 256
 """Backward a tile has all images, in so much memory: with many images it has fewer pixels, but not too few to read."""
 STREAM_BYTES = 2**24
@@ -31,10 +30,10 @@ def blend(images: Array, masks: Array, patterns: Array, scale: Array, offset: Ar
         return
     y = _bits(runs(out))
     x, m, p = _like(images, y.shape[2]), _flat(masks)[:, 0], _flat(patterns)
-    tile = max(1, TILE * y.shape[2] // p.shape[1])
+    tile = max(1, FORWARD_TILE * y.shape[2] // p.shape[1])
     units = _parts(m.shape[1], tile) * _parts(len(x), IMAGES) * y.shape[2] * len(m)
     past = out.nbytes >= STREAM_BYTES
-    split(lambda first, last: _blend(x, m, p, scale, offset, y, tile, past, first, last), units, out.size)
+    split(lambda counter: _blend(x, m, p, scale, offset, y, tile, past, counter, units), units, out.size)
 
 
 def blend_backward(
@@ -54,10 +53,10 @@ def blend_backward(
     g = _bits(runs(grad))
     x, m, p = _like(images, g.shape[2]), _flat(masks)[:, 0], _flat(patterns)
     results = _flat(grad_masks)[:, 0], _flat(grad_patterns)
-    pixel_bytes = images.nbytes // m.shape[1]
-    tile = max(1, min(TILE, max(LEAST_TILE, IMAGE_BYTES // pixel_bytes)) * g.shape[2] // p.shape[1])
+    fitting = IMAGE_BYTES * m.shape[1] // images.nbytes // LEAST_TILE * LEAST_TILE
+    tile = max(1, min(BACKWARD_TILE, max(LEAST_TILE, fitting)) * g.shape[2] // p.shape[1])
     units = _parts(m.shape[1], tile) * len(m)
-    split(lambda first, last: _blend_backward(g, x, m, p, scale, *results, tile, first, last), units, grad.size)
+    split(lambda counter: _blend_backward(g, x, m, p, scale, *results, tile, counter, units), units, grad.size)
 
 
 def _parts(length: int, step: int) -> int:
@@ -75,7 +74,7 @@ def _like(images: Array, planes: int) -> Array:
     if x.shape[1] == planes:
         return x
     converted: Array = np.empty((len(x), planes, images[0].size // planes), x.dtype)
-    split(lambda first, last: _exchange_layout(x, converted, first, last), len(x), x.size)
+    split(lambda counter: _exchange_layout(x, converted, counter), len(x), x.size)
     return converted
 
 
@@ -96,15 +95,15 @@ def _blend(
     out: Any,
     tile: int,
     past_cache: bool,
-    first: int,
-    last: int,
+    counter: Any,
+    units: int,
 ) -> None:
     labels, count, planes, _ = out.shape
     group = patterns.shape[1] // planes
     keep, paint = np.empty((group, tile), images.dtype), np.empty((group, tile), images.dtype)
     keep_run, paint_run = np.empty(tile * group, images.dtype), np.empty(tile * group, images.dtype)
-    blended = np.empty(tile * group, out.dtype)
-    for unit in range(first, last):
+    unit = take(counter)
+    while unit < units:
         rest, label = divmod(unit, labels)
         rest, plane = divmod(rest, planes)
         tile_number, block = divmod(rest, -(-count // IMAGES))
@@ -120,10 +119,10 @@ def _blend(
             target = out[label, image, plane, start * group : stop * group]
             x = images[image, plane, start * group : stop * group]
             if past_cache:
-                _mix(keep_run, x, paint_run, blended)
-                stream(target, blended)
+                stream_blend(target, keep_run, x, paint_run)
             else:
                 _mix(keep_run, x, paint_run, target)
+        unit = take(counter)
     fence()
 
 
@@ -151,14 +150,15 @@ def _blend_backward(
     grad_masks: Any,
     grad_patterns: Any,
     tile: int,
-    first: int,
-    last: int,
+    counter: Any,
+    units: int,
 ) -> None:
-    labels, count, planes, _ = grad.shape
+    labels, _, planes, _ = grad.shape
     group = patterns.shape[1] // planes
     total_run, dot_run = np.empty(tile * group, images.dtype), np.empty(tile * group, images.dtype)
     total, dot = np.empty((group, tile), images.dtype), np.empty((group, tile), images.dtype)
-    for unit in range(first, last):
+    unit = take(counter)
+    while unit < units:
         tile_number, label = divmod(unit, labels)
         start = tile_number * tile
         stop = min(start + tile, masks.shape[1])
@@ -172,6 +172,7 @@ def _blend_backward(
                 c = plane * group + channel
                 p, grad_pattern = patterns[label, c, start:stop], grad_patterns[label, c, start:stop]
                 _gradients(total[channel], dot[channel], m, p, scale[c], grad_mask, grad_pattern)
+        unit = take(counter)
 
 
 @jit
@@ -215,21 +216,21 @@ def _add_one(grad: Any, pixels: Any, total: Any, dot: Any) -> None:
 
 
 @jit
-def _gradients(
-    total: Any, dot: Any, mask: Any, pattern: Any, scale: Any, grad_mask: Any, grad_pattern: Any
-) -> None:
+def _gradients(total: Any, dot: Any, mask: Any, pattern: Any, scale: Any, grad_mask: Any, grad_pattern: Any) -> None:
     for i in range(mask.size):
         grad_pattern[i] = mask[i] * scale * total[i]
         grad_mask[i] += (pattern[i] * total[i] - dot[i]) * scale
 
 
 @jit
-def _exchange_layout(images: Any, out: Any, first: int, last: int) -> None:
-    for image in range(first, last):
+def _exchange_layout(images: Any, out: Any, counter: Any) -> None:
+    image = take(counter)
+    while image < len(images):
         if images.shape[1] > 1:
             _interleave(images[image], out[image, 0], images.shape[2])
         else:
             _separate(images[image, 0], out[image], out.shape[2])
+        image = take(counter)
 
 
 @jit

@@ -1,4 +1,4 @@
-"""Times the kernels against PyTorch, SciPy and plain copies: python tests/bench/kernels.py > table.md
+"""Times the kernels against PyTorch, SciPy and plain copies: python -m tests.bench.kernels > docs/results/kernels.md
 
 Every candidate of a table runs once a round, and the least time of all rounds counts, so that a busy machine disturbs
 all alike. The first calls, with their compilation, are not counted.
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +22,13 @@ import nc_kernels
 from nc_kernels import numba_backend
 
 SHAPES = (10, 32, 3, 224, 224), (10, 64, 3, 32, 32)
+SCAN_SHAPES = (16, 8, 3, 32, 32), (80, 8, 3, 32, 32)
+"""Searches x batch x image of one pass of the network on a CPU, and of a whole step: ten labels from eight starts."""
 ROWS = (100_000, 10), (10_000, 1000)
 FIRST_CALL = """
-import time; start = time.perf_counter()
-import numpy as np, nc_kernels
+import time, numpy as np
+start = time.perf_counter()
+import nc_kernels
 a = np.ones((2, 3, 8, 8), np.float32)
 nc_kernels.apply_trigger(a, a[:, :1], a); nc_kernels.mad(a.reshape(2, -1))
 print(time.perf_counter() - start)
@@ -70,24 +74,34 @@ def blend(images: torch.Tensor, masks: torch.Tensor, patterns: torch.Tensor) -> 
     return (1 - m) * images[None] + m * patterns[:, None]
 
 
-def bench_trigger(shape: tuple[int, ...], rounds: int) -> None:
+def blend_for_a_model(images: torch.Tensor, masks: torch.Tensor, patterns: torch.Tensor) -> torch.Tensor:
+    """Scaled and channels last, as a scan needs it."""
+    blended = blend(images, masks, patterns) * 2.0 - 1.0
+    batch = blended.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    return batch.view(blended.shape)
+
+
+def random_inputs(shape: tuple[int, ...]) -> list[torch.Tensor]:
     labels, count, channels, height, width = shape
-    images, masks = torch.rand(count, channels, height, width), torch.rand(labels, 1, height, width)
-    patterns, grad = torch.rand(labels, channels, height, width), torch.rand(shape)
+    sizes = (count, channels, height, width), (labels, 1, height, width), (labels, channels, height, width)
+    return [torch.rand(size) for size in sizes]
+
+
+def bench_forward(shape: tuple[int, ...], rounds: int) -> None:
+    images, masks, patterns = random_inputs(shape)
     compiled = torch.compile(blend)
     target, out = torch.rand(shape), torch.rand(shape)
-    vectors = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    arrays = [t.numpy() for t in (images, masks, patterns)]
-    bytes_ = grad.nbytes / 1e9
-    title = " x ".join(map(str, shape))
+    vectors = np.ones(shape[2], np.float32), np.zeros(shape[2], np.float32)
+    inputs = *(t.numpy() for t in (images, masks, patterns)), *vectors
+    bytes_ = out.nbytes / 1e9
 
-    def apply(**options: object) -> Callable[[], object]:
+    def apply(**options: Any) -> Callable[[], object]:
         return lambda: nc_kernels.apply_trigger(images, masks, patterns, **options)
 
     print_table(
-        f"Forward, {title}, float32",
+        f"Forward, {' x '.join(map(str, shape))}, float32",
         [
-            Candidate("kernel", lambda: numba_backend.blend(*arrays, *vectors, out.numpy()), bytes_),
+            Candidate("kernel (numba)", lambda: numba_backend.blend(*inputs, out.numpy()), bytes_),
             Candidate("copy into given memory", lambda: target.copy_(out), 2 * bytes_),
             Candidate("apply_trigger, new memory", apply(), bytes_),
             Candidate("the same, channels last", apply(channels_last=True), bytes_),
@@ -100,30 +114,58 @@ def bench_trigger(shape: tuple[int, ...], rounds: int) -> None:
         rounds,
     )
 
+
+def bench_backward(shape: tuple[int, ...], rounds: int) -> None:
+    images, masks, patterns = random_inputs(shape)
+    compiled, grad = torch.compile(blend), torch.rand(shape)
+    arrays = [t.numpy() for t in (images, masks, patterns)]
     results = np.empty_like(arrays[1]), np.empty_like(arrays[2])
     grads = {
-        "kernel": grad,
+        "kernel (numba)": grad,
         "the same, channels last": grad.flatten(0, 1).contiguous(memory_format=torch.channels_last).view(shape),
         "the same, bfloat16": grad.bfloat16(),
     }
     m, p = masks.clone().requires_grad_(), patterns.clone().requires_grad_()
+    scale = np.ones(shape[2], np.float32)
 
     def kernel(g: torch.Tensor) -> Callable[[], object]:
         bits = g.view(torch.uint16).numpy() if g.dtype == torch.bfloat16 else g.numpy()
-        return lambda: numba_backend.blend_backward(bits, *arrays, vectors[0], *results)
+        return lambda: numba_backend.blend_backward(bits, *arrays, scale, *results)
 
     def backward(output: torch.Tensor) -> Callable[[], object]:
         return lambda: torch.autograd.grad(output, (m, p), grad, retain_graph=True)
 
     print_table(
-        f"Backward, {title}, float32",
+        f"Backward, {' x '.join(map(str, shape))}, float32",
         [
             *(Candidate(name, kernel(g), g.nbytes / 1e9) for name, g in grads.items()),
-            Candidate("apply_trigger", backward(nc_kernels.apply_trigger(images, m, p)), bytes_),
-            Candidate("torch eager", backward(blend(images, m, p)), bytes_),
-            Candidate("torch compiled", backward(compiled(images, m, p)), bytes_),
-            Candidate("read once (torch.sum)", grad.sum, bytes_),
+            Candidate("apply_trigger", backward(nc_kernels.apply_trigger(images, m, p)), grad.nbytes / 1e9),
+            Candidate("torch eager", backward(blend(images, m, p)), grad.nbytes / 1e9),
+            Candidate("torch compiled", backward(compiled(images, m, p)), grad.nbytes / 1e9),
+            Candidate("read once (torch.sum)", grad.sum, grad.nbytes / 1e9),
         ],
+        rounds,
+    )
+
+
+def bench_scan(shape: tuple[int, ...], rounds: int) -> None:
+    """What a scan does: forward with the model's scaling into channels last, and backward from there."""
+    images, masks, patterns = random_inputs(shape)
+    m, p = masks.requires_grad_(), patterns.requires_grad_()
+    compiled = torch.compile(blend_for_a_model)
+    functions: dict[str, Callable[..., torch.Tensor]] = {
+        "apply_trigger": lambda *inputs: nc_kernels.apply_trigger(*inputs, scale=2.0, offset=-1.0, channels_last=True),
+        "torch eager": blend_for_a_model,
+        "torch compiled": compiled,
+    }
+    grad = blend_for_a_model(*random_inputs(shape))
+
+    def step(function: Callable[..., torch.Tensor]) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(function(images, m, p), (m, p), grad)
+
+    print_table(
+        f"Forward and backward as in a scan, {' x '.join(map(str, shape))}, float32, scaled, channels last",
+        [Candidate(name, step(function), 2 * grad.nbytes / 1e9) for name, function in functions.items()],
         rounds,
     )
 
@@ -146,24 +188,30 @@ def processor() -> str:
     return names[0].split(":")[1].strip() if names else platform.processor()
 
 
+def first_call(without_scipy: bool) -> float:
+    """Seconds in a new process; Numba imports SciPy where it is installed, which a scanner's user need not have."""
+    hidden = "import sys; sys.modules['scipy'] = None\n" if without_scipy else ""
+    command = [sys.executable, "-c", hidden + FIRST_CALL]
+    return min(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(5))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds
+    print("# Kernels\n\nWritten by `python -m tests.bench.kernels`.\n")
     print(f"{processor()}, {torch.get_num_threads()} threads; Python {platform.python_version()}, ", end="")
     print(f"NumPy {np.__version__}, PyTorch {torch.__version__}; least of {rounds} rounds.")
     for shape in SHAPES:
-        bench_trigger(shape, rounds)
+        bench_forward(shape, rounds)
+        bench_backward(shape, rounds)
+    for shape in SCAN_SHAPES:
+        bench_scan(shape, rounds)
     for rows in ROWS:
         for dtype in (np.float32, np.float64):
             bench_mad(rows, dtype, rounds)
-    starts = [
-        float(subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, check=True).stdout)
-        for _ in range(5)
-    ]
-    print(
-        f"\nImport and first calls in a new process, compiled before: {min(starts):.2f} s, worst {max(starts):.2f} s."
-    )
+    print("\n### First calls of `apply_trigger` and `mad` in a new process, importing `nc_kernels` and Numba\n")
+    print(f"{first_call(True):.2f} s, or {first_call(False):.2f} s where SciPy is installed, which Numba then imports.")
 
 
 if __name__ == "__main__":
