@@ -38,6 +38,9 @@ def split(kernel: Callable[[Array], None], units: int, values: int) -> None:
     threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     helpers = min(threads, units, values // VALUES_PER_THREAD) - 1
     counter = np.zeros(1, np.int64)
+    if helpers <= 0:
+        kernel(counter)
+        return
     helping = [_pool(threads).submit(kernel, counter) for _ in range(helpers)]
     try:
         kernel(counter)

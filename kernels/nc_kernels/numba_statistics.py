@@ -90,7 +90,7 @@ def _flip(bits: Any, keys: Any) -> None:
 
 
 @jit
-def _mean_unless_nan(lowest: float, highest: float, a: float, b: float) -> float:
+def _mean_unless_nan(lowest: Any, highest: Any, a: Any, b: Any) -> Any:
     """Of the two middle values a and b. A NaN sorts to one of the ends, lowest or highest."""
     if lowest != lowest:
         return lowest
@@ -100,7 +100,7 @@ def _mean_unless_nan(lowest: float, highest: float, a: float, b: float) -> float
 
 
 @jit
-def _mean(a: float, b: float) -> float:
+def _mean(a: Any, b: Any) -> Any:
     """Halves cannot overflow, and two equal infinities are their own mean."""
     return a if a == b else a / 2 + b / 2
 
@@ -182,7 +182,7 @@ def _narrow(values: Any, rank: int, low: Any, high: Any) -> Any:
 
 
 @jit
-def _count_up_to(values: Any, bound: Any) -> int:
+def _count_up_to(values: Any, bound: Any) -> Any:
     count = np.int32(0)
     for i in range(values.size):
         count = np.int32(count + (values[i] <= bound))
@@ -190,7 +190,7 @@ def _count_up_to(values: Any, bound: Any) -> int:
 
 
 @jit
-def _keep(values: Any, low: Any, high: Any, closed: bool, kept: Any) -> int:
+def _keep(values: Any, low: Any, high: Any, closed: bool, kept: Any) -> Any:
     """Store in kept the values in low ... high, and return how many there are."""
     count = np.uint64(0)  # not negative, which an index would be checked for
     for i in range(values.size):

@@ -14,12 +14,13 @@ from nc_kernels.intrinsics import decode, encode, fence, stream_blend, take
 from nc_kernels.jit import jit, split
 from nc_kernels.memory import Array, contiguous, runs
 
-FORWARD_TILE, BACKWARD_TILE = 4096, 2048
+TILE = 3072
 """Values of a run that are worked on at once: pages of memory, whose coefficients or sums fit the first-level cache."""
 IMAGES = 32
-"""Images that share a tile forward: 512 KiB of float32."""
-IMAGE_BYTES, LEAST_TILE = 2**20, 256
-"""Backward a tile has all images, in so much memory: with many images it has fewer pixels, but not too few to read."""
+"""Images that share a tile forward: 384 KiB of float32."""
+PAGE = 1024
+IMAGE_BYTES = 3 * 2**19
+"""Backward a tile has all images, in so much memory: with many images it has fewer pixels, but whole pages."""
 STREAM_BYTES = 2**24
 """Results from this size on, which the caches cannot hold until they are read, are stored past them."""
 
@@ -30,7 +31,7 @@ def blend(images: Array, masks: Array, patterns: Array, scale: Array, offset: Ar
         return
     y = _bits(runs(out))
     x, m, p = _like(images, y.shape[2]), _flat(masks)[:, 0], _flat(patterns)
-    tile = max(1, FORWARD_TILE * y.shape[2] // p.shape[1])
+    tile = max(1, TILE * y.shape[2] // p.shape[1])
     units = _parts(m.shape[1], tile) * _parts(len(x), IMAGES) * y.shape[2] * len(m)
     past = out.nbytes >= STREAM_BYTES
     split(lambda counter: _blend(x, m, p, scale, offset, y, tile, past, counter, units), units, out.size)
@@ -53,8 +54,8 @@ def blend_backward(
     g = _bits(runs(grad))
     x, m, p = _like(images, g.shape[2]), _flat(masks)[:, 0], _flat(patterns)
     results = _flat(grad_masks)[:, 0], _flat(grad_patterns)
-    fitting = IMAGE_BYTES * m.shape[1] // images.nbytes // LEAST_TILE * LEAST_TILE
-    tile = max(1, min(BACKWARD_TILE, max(LEAST_TILE, fitting)) * g.shape[2] // p.shape[1])
+    fitting = IMAGE_BYTES * m.shape[1] // images.nbytes // PAGE * PAGE
+    tile = max(1, min(TILE, max(PAGE, fitting)) * g.shape[2] // p.shape[1])
     units = _parts(m.shape[1], tile) * len(m)
     split(lambda counter: _blend_backward(g, x, m, p, scale, *results, tile, counter, units), units, grad.size)
 
@@ -70,7 +71,7 @@ def _flat(array: Array) -> Array:
 
 def _like(images: Array, planes: int) -> Array:
     """images as runs (B, planes, W), converted where they are planar and the result is not, or the other way round."""
-    x = runs(images)
+    x: Array = runs(images)
     if x.shape[1] == planes:
         return x
     converted: Array = np.empty((len(x), planes, images[0].size // planes), x.dtype)
@@ -113,15 +114,17 @@ def _blend(
             c = plane * group + channel
             m, p = masks[label, start:stop], patterns[label, c, start:stop]
             _coefficients(m, p, scale[c], offset[c], keep[channel], paint[channel])
-        _interleave(keep, keep_run, stop - start)
-        _interleave(paint, paint_run, stop - start)
+        if group > 1:
+            _interleave(keep, keep_run, stop - start)
+            _interleave(paint, paint_run, stop - start)
+        k, a = (keep_run, paint_run) if group > 1 else (keep[0], paint[0])
         for image in range(block * IMAGES, min((block + 1) * IMAGES, count)):
             target = out[label, image, plane, start * group : stop * group]
             x = images[image, plane, start * group : stop * group]
             if past_cache:
-                stream_blend(target, keep_run, x, paint_run)
+                stream_blend(target, k, x, a)
             else:
-                _mix(keep_run, x, paint_run, target)
+                _mix(k, x, a, target)
         unit = take(counter)
     fence()
 
@@ -166,12 +169,14 @@ def _blend_backward(
         grad_mask[:] = 0
         for plane in range(planes):
             _sum_images(grad[label], images, plane, start * group, stop * group, total_run, dot_run)
-            _separate(total_run, total, stop - start)
-            _separate(dot_run, dot, stop - start)
+            if group > 1:
+                _separate(total_run, total, stop - start)
+                _separate(dot_run, dot, stop - start)
             for channel in range(group):
                 c = plane * group + channel
+                t, d = (total[channel], dot[channel]) if group > 1 else (total_run, dot_run)
                 p, grad_pattern = patterns[label, c, start:stop], grad_patterns[label, c, start:stop]
-                _gradients(total[channel], dot[channel], m, p, scale[c], grad_mask, grad_pattern)
+                _gradients(t, d, m, p, scale[c], grad_mask, grad_pattern)
         unit = take(counter)
 
 
@@ -236,9 +241,7 @@ def _exchange_layout(images: Any, out: Any, counter: Any) -> None:
 @jit
 def _interleave(planar: Any, run: Any, pixels: int) -> None:
     """run (pixels * C) = planar (C, pixels), channels innermost."""
-    if planar.shape[0] == 1:
-        run[:pixels] = planar[0, :pixels]
-    elif planar.shape[0] == 3:  # a constant, so that the compiler makes vectors of it
+    if planar.shape[0] == 3:  # a constant, so that the compiler makes vectors of it
         _interleave_by(planar, run, pixels, 3)
     else:
         _interleave_by(planar, run, pixels, planar.shape[0])
@@ -254,9 +257,7 @@ def _interleave_by(planar: Any, run: Any, pixels: int, channels: int) -> None:
 @jit
 def _separate(run: Any, planar: Any, pixels: int) -> None:
     """planar (C, pixels) = run (pixels * C), channels innermost."""
-    if planar.shape[0] == 1:
-        planar[0, :pixels] = run[:pixels]
-    elif planar.shape[0] == 3:
+    if planar.shape[0] == 3:
         _separate_by(run, planar, pixels, 3)
     else:
         _separate_by(run, planar, pixels, planar.shape[0])

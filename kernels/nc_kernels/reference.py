@@ -12,7 +12,8 @@ from nc_kernels.memory import Array
 def blend(images: Array, masks: Array, patterns: Array, scale: Array, offset: Array, out: Array) -> None:
     """out (L,B,C,H,W) = ((1 - m) x + m pattern) scale + offset."""
     x, m, p = images[None], masks[:, None], patterns[:, None]
-    _store(((1 - m) * x + m * p) * _per_channel(scale) + _per_channel(offset), out)
+    with np.errstate(invalid="ignore"):  # 0 times infinity is NaN, which is the answer
+        _store(((1 - m) * x + m * p) * _per_channel(scale) + _per_channel(offset), out)
 
 
 def blend_backward(
@@ -26,8 +27,9 @@ def blend_backward(
 ) -> None:
     """Gradients (L,1,H,W) and (L,C,H,W) of `blend` for grad (L,B,C,H,W) of its output."""
     g, x, p = _load(grad, masks.dtype) * _per_channel(scale), images[None], patterns[:, None]
-    grad_masks[...] = (g * (p - x)).sum(axis=(1, 2))[:, None]
-    grad_patterns[...] = masks * g.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        grad_masks[...] = (g * (p - x)).sum(axis=(1, 2))[:, None]
+        grad_patterns[...] = masks * g.sum(axis=1)
 
 
 def mad(values: Array, median: Array, deviation: Array) -> None:

@@ -28,17 +28,17 @@ def mad(values: Any, *, backend: str | None = None) -> tuple[Any, Any]:
         median and MAD, each (rows,) or a scalar array (), of the dtype of values.
 
     Raises:
-        KernelError: another number of dimensions, no columns, another dtype.
+        KernelError: another number of dimensions, no columns, another dtype, neither an array nor a tensor.
 
     >>> median, deviation = mad(np.array([1.0, 2.0, 4.0, 8.0]))
     >>> float(median), float(deviation)
     (3.0, 1.5)
     """
+    chosen = choose_backend(values, backend)
     if values.ndim not in (1, 2) or values.shape[-1] == 0:
         raise KernelError(f"mad needs values of shape (rows, N) or (N,) with N >= 1, got {tuple(values.shape)}")
     if str(values.dtype).removeprefix("torch.") not in ("float32", "float64"):
         raise KernelError(f"mad works on float32 or float64, got {values.dtype}")
-    chosen = choose_backend(values, backend)
     if is_tensor(values):
         from nc_kernels.autograd import native
 
@@ -70,8 +70,8 @@ def anomaly_index(
     Returns:
         The indices, >= 0, in the shape and dtype of values.
     """
-    values = values.detach() if is_tensor(values) else values
     median, deviation = mad(values, backend=backend)
+    values = values.detach() if is_tensor(values) else values
     with np.errstate(invalid="ignore"):  # inf - inf is NaN
         distance = values - median[..., None]
     if side == "low":

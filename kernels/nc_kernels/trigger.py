@@ -25,6 +25,9 @@ def apply_trigger(
 ) -> Any:
     """Blend every trigger into every image: x' = ((1 - m) x + m pattern) scale + offset.
 
+    NaN and infinity follow the formula: 0 times infinity is NaN, so that an infinite pattern shows even where m is 0. A
+    result too large for its dtype is infinite.
+
     Args:
         images: (B, C, H, W), float32 or float64, a NumPy array or torch tensor; gets no gradient.
         masks: (L, 1, H, W), the share m in [0, 1] of the pattern in each pixel; same kind, dtype and device as images.
@@ -56,10 +59,7 @@ def apply_trigger(
 
         return apply(images, masks, patterns, *factors, channels_last, dtype, chosen)
     shape = (len(masks), *images.shape)
-    result_dtype = np.dtype(dtype or images.dtype)
-    if result_dtype not in (np.float16, np.float32, np.float64):
-        raise KernelError(f"a NumPy result can be float16, float32 or float64, not {result_dtype}")
-    out = memory.empty(shape, result_dtype, channels_last)
+    out = memory.empty(shape, _result_dtype(dtype or images.dtype), channels_last)
     load(chosen).blend(images, masks, patterns, *(f.astype(images.dtype) for f in factors), out)
     return out
 
@@ -92,6 +92,13 @@ def _property(array: Any, what: str) -> str:
     if what == "device":
         return device_of(array)
     return type(array).__module__.split(".")[0] if what == "kind" else str(array.dtype).removeprefix("torch.")
+
+
+def _result_dtype(dtype: Any) -> np.dtype[Any]:
+    for possible in map(np.dtype, (np.float16, np.float32, np.float64)):
+        if dtype in (possible, possible.name, possible.type):  # a dtype of torch is none of them
+            return possible
+    raise KernelError(f"a NumPy result can be float16, float32 or float64, not {dtype}")
 
 
 def _per_channel(value: PerChannel, default: float, channels: int, name: str) -> np.ndarray[Any, Any]:

@@ -1,7 +1,8 @@
 """Times the kernels against PyTorch, SciPy and plain copies: python -m tests.bench.kernels > docs/results/kernels.md
 
 Every candidate of a table runs once a round, and the least time of all rounds counts, so that a busy machine disturbs
-all alike. The first calls, with their compilation, are not counted.
+all alike. Before each a pause lets the threads of the one before, which spin for more work, go to sleep. The first
+calls, with their compilation, are not counted.
 """
 
 import argparse
@@ -49,6 +50,7 @@ def least_times(candidates: list[Candidate], rounds: int) -> list[float]:
         candidate.run()
     for _ in range(rounds):
         for taken, candidate in zip(times, candidates, strict=True):
+            time.sleep(0.01)
             start = time.perf_counter()
             candidate.run()
             taken.append(time.perf_counter() - start)

@@ -1,6 +1,8 @@
 """mad and anomaly_index on every CPU backend."""
 
+from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.stats import median_abs_deviation
 
-from nc_kernels import KernelError, anomaly_index, mad
+from nc_kernels import KernelError, anomaly_index, jit, mad
 
 BACKENDS = ("numpy", "numba", "torch")
-sizes = st.tuples(st.integers(0, 12), st.integers(1, 80))
+sizes = st.tuples(st.integers(0, 12), st.integers(1, 200))
 values = st.sampled_from([np.float32, np.float64]).flatmap(
     lambda dtype: arrays.arrays(
         dtype,
@@ -22,6 +24,12 @@ values = st.sampled_from([np.float32, np.float64]).flatmap(
         fill=st.just(1.0) | st.just(float("nan")),
     )
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _little_work_is_shared_too() -> Iterator[None]:
+    with mock.patch.object(jit, "VALUES_PER_THREAD", 1):
+        yield
 
 
 @given(values, st.sampled_from(BACKENDS))
@@ -36,8 +44,8 @@ def test_equals_scipy(rows: Any, backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
-@pytest.mark.parametrize("shape", [(1000, 10), (300, 43), (40, 1000), (3, 100_001)])
-@pytest.mark.parametrize("kind", ["normal", "lognormal", "ties", "outliers", "sorted"])
+@pytest.mark.parametrize("shape", [(1000, 10), (300, 43), (300, 49), (100, 128), (100, 129), (40, 1000), (3, 100_001)])
+@pytest.mark.parametrize("kind", ["normal", "lognormal", "ties", "outliers", "sorted", "infinities"])
 def test_equals_scipy_on_usual_rows(backend: str, shape: tuple[int, int], kind: str) -> None:
     random = np.random.default_rng(1)
     rows = random.normal(size=shape)
@@ -47,10 +55,12 @@ def test_equals_scipy_on_usual_rows(backend: str, shape: tuple[int, int], kind: 
         "ties": np.round(rows),
         "outliers": rows * 10.0 ** random.integers(-300, 300, size=shape),
         "sorted": np.sort(rows),
+        "infinities": np.where(rows > 1, np.inf, np.where(rows < -0.5, -np.inf, rows)),
     }[kind]
     median, deviation = mad(rows, backend=backend)
-    np.testing.assert_allclose(median, np.median(rows, axis=1), rtol=1e-15)
-    np.testing.assert_allclose(deviation, median_abs_deviation(rows, axis=1), rtol=1e-15)
+    with np.errstate(invalid="ignore"):  # the distances of infinities
+        np.testing.assert_allclose(median, np.median(rows, axis=1), rtol=1e-15)
+        np.testing.assert_allclose(deviation, median_abs_deviation(rows, axis=1), rtol=1e-15)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -87,6 +97,7 @@ def test_even_counts_use_the_mean_of_the_two_middle_values() -> None:
         (np.zeros((2, 2, 2)), "shape"),
         (np.zeros(3, np.int64), "float32 or float64"),
         (torch.zeros(3, dtype=torch.bfloat16), "float32 or float64"),
+        ([1.0, 2.0], "expected a NumPy array or a torch tensor, got list"),
     ],
 )
 def test_errors_say_what_is_wrong(data: Any, message: str) -> None:
