@@ -21,8 +21,8 @@ IMAGES = 32
 PAGE = 1024
 IMAGE_BYTES = 3 * 2**19
 """Backward a tile has all images, in so much memory: with many images it has fewer pixels, but whole pages."""
-STREAM_BYTES = 2**24
-"""Results from this size on, which the caches cannot hold until they are read, are stored past them."""
+STREAM_BYTES = 2**22
+"""Results from this size on, which second-level caches cannot hold until they are read, are stored past them."""
 
 
 def blend(images: Array, masks: Array, patterns: Array, scale: Array, offset: Array, out: Array) -> None:

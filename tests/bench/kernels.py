@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import torch
 from scipy.stats import median_abs_deviation
 
 import nc_kernels
 from nc_kernels import numba_backend
+from nc_kernels.intrinsics import take
+from nc_kernels.jit import split
 
 SHAPES = (10, 32, 3, 224, 224), (10, 64, 3, 32, 32)
 SCAN_SHAPES = (16, 8, 3, 32, 32), (80, 8, 3, 32, 32)
@@ -117,6 +120,24 @@ def bench_forward(shape: tuple[int, ...], rounds: int) -> None:
     )
 
 
+@numba.njit(nogil=True, fastmath=True)
+def sum_rows(values: Any, sums: Any, counter: Any) -> None:
+    row = take(counter)
+    while row < len(values):
+        total = np.float32(0)
+        for i in range(values.shape[1]):
+            total += values[row, i]
+        sums[row] = total
+        row = take(counter)
+
+
+def read_once(values: np.ndarray) -> None:
+    """Sum values (rows, ...) on the threads of the kernels."""
+    rows = values.reshape(len(values), -1)
+    sums = np.empty(len(rows), np.float32)
+    split(lambda counter: sum_rows(rows, sums, counter), len(rows), values.size)
+
+
 def bench_backward(shape: tuple[int, ...], rounds: int) -> None:
     images, masks, patterns = random_inputs(shape)
     compiled, grad = torch.compile(blend), torch.rand(shape)
@@ -144,6 +165,7 @@ def bench_backward(shape: tuple[int, ...], rounds: int) -> None:
             Candidate("apply_trigger", backward(nc_kernels.apply_trigger(images, m, p)), grad.nbytes / 1e9),
             Candidate("torch eager", backward(blend(images, m, p)), grad.nbytes / 1e9),
             Candidate("torch compiled", backward(compiled(images, m, p)), grad.nbytes / 1e9),
+            Candidate("read once (numba)", lambda: read_once(grad.numpy()), grad.nbytes / 1e9),
             Candidate("read once (torch.sum)", grad.sum, grad.nbytes / 1e9),
         ],
         rounds,

@@ -46,7 +46,7 @@ def test_values_and_gradients_for_any_shape_and_layout(
         images = images.contiguous(memory_format=torch.channels_last)
     found = [t.clone().requires_grad_() for t in (masks, patterns)]
     wanted = [t.clone().requires_grad_() for t in (masks, patterns)]
-    with mock.patch.object(numba_trigger, "STREAM_BYTES", 0 if large else 2**24):  # large results pass the caches
+    with mock.patch.object(numba_trigger, "STREAM_BYTES", 0 if large else 2**22):  # large results pass the caches
         out = apply_trigger(
             images, *found, scale=scale.flatten().tolist(), offset=0.25, channels_last=last, backend=backend
         )
@@ -138,7 +138,7 @@ def test_sixteen_bits_round_as_torch_does(dtype: torch.dtype, source: torch.dtyp
     images[..., 20, :10] = special
     images = images.to(source)
     masks, patterns = torch.zeros_like(images), torch.zeros_like(images)
-    with mock.patch.object(numba_trigger, "STREAM_BYTES", 0 if large else 2**24):
+    with mock.patch.object(numba_trigger, "STREAM_BYTES", 0 if large else 2**22):
         found = apply_trigger(images, masks, patterns, dtype=dtype, backend=backend)
     torch.testing.assert_close(found[0], images.float().to(dtype), rtol=0, atol=0, equal_nan=True)
 
