@@ -68,7 +68,7 @@ STOPS = frozenset(
 )
 CASTS = frozenset({"Cast", "CastLike"})
 QUANTIZERS = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
-DEQUANTIZERS = frozenset(["DequantizeLinear", "MatMulIntegerToFloat"])
+DEQUANTIZERS = frozenset(["DequantizeLinear", "MatMulIntegerToFloat", "QAttention"])
 # Operators that move integers about, or compute on them as they would on floating point.
 INTEGER_PRESERVING = frozenset(
     [
@@ -114,6 +114,9 @@ INTEGER_PRESERVING = frozenset(
         "QLinearReduceMean",
         "QLinearWhere",
         "QGemm",
+        "Resize",
+        "Upsample",
+        "NhwcMaxPool",
     ]
 )
 

@@ -110,10 +110,10 @@ def _bind_inputs(node: NodeProto, operator: Operator, label: str) -> tuple[list[
         parameter = parameters[min(position, len(parameters) - 1)]
         if name:
             sources.append(Source(position, name, operator.reader(parameter.name)))
-        elif parameter.default is Parameter.empty and parameter.kind is not Parameter.VAR_POSITIONAL:
+        elif operator.requires(parameter):
             raise ModelFileError(f"{label} lacks its input '{parameter.name}'")
         arguments.append(None if name or parameter.default is Parameter.empty else parameter.default)
-    required = [p for p in parameters if p.default is Parameter.empty and p.kind is not Parameter.VAR_POSITIONAL]
+    required = [p for p in parameters if operator.requires(p)]
     given = {attribute.name for attribute in node.attribute}
     if len(node.input) < len(required) and not {p.name for p in required[len(node.input) :]} <= given:
         raise ModelFileError(f"{label} has {len(node.input)} inputs instead of {len(required)}")
@@ -150,7 +150,7 @@ def _attribute_value(attribute: AttributeProto, operator: Operator) -> Any:
         return to_dense(attribute.sparse_tensor)
     value = onnx.helper.get_attribute_value(attribute)
     if operator.annotations[attribute.name] is torch.dtype:
-        return torch_dtype(value)
+        return torch_dtype(value) if value else None  # 0 is UNDEFINED, the default
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if attribute.type == AttributeProto.STRINGS:
@@ -159,6 +159,6 @@ def _attribute_value(attribute: AttributeProto, operator: Operator) -> Any:
 
 
 def _advice(domain: str) -> str:
-    if domain in ("", "ai.onnx.ml", "com.microsoft"):
+    if domain in ("", "ai.onnx.ml") or domain.startswith("com.microsoft"):
         return "export the model with standard tensor operators, or ask for the operator to be added"
     return "custom operators are never loaded: export the model without them"

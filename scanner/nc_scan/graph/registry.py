@@ -27,6 +27,7 @@ Reader = Callable[[Tensor], Any]
 ONNX = ""
 ONNX_ML = "ai.onnx.ml"
 MICROSOFT = "com.microsoft"
+NCHWC = "com.microsoft.nchwc"
 
 # How a tensor input is read where the parameter's annotation asks for a Python value.
 _READERS: dict[Any, Reader] = {
@@ -76,6 +77,12 @@ class Operator:
         """The parameters that bind by position, the variadic one last."""
         kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
         return tuple(p for p in inspect.signature(self.function).parameters.values() if p.kind in kinds)
+
+    def requires(self, parameter: inspect.Parameter) -> bool:
+        """Whether an input must be there: it has no default, and may not be None either."""
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL or parameter.default is not inspect.Parameter.empty:
+            return False
+        return type(None) not in typing.get_args(typing.get_type_hints(self.function)[parameter.name])
 
     def reader(self, parameter: str) -> Reader | None:
         """How a tensor bound to `parameter` is read, None where the tensor itself is wanted."""

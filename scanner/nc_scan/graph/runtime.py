@@ -1,6 +1,7 @@
 """The deployed model: the file itself, run by onnxruntime on the CPU."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import ModelProto
 
 from nc_scan.errors import ModelFileError, UnsupportedModelError
+from nc_scan.graph.registry import NCHWC
 
 Array = npt.NDArray[Any]
 
@@ -62,6 +64,23 @@ class Runtime:
         except Exception as error:
             raise UnsupportedModelError(f"onnxruntime cannot run the model: {_one_line(error)}") from error
         return results
+
+
+@cache
+def channel_block() -> int:
+    """How many channels onnxruntime's com.microsoft.nchwc operators keep together, which depends on the processor.
+
+    Asked for by reordering a few channels, which pads them to one block. Raises UnsupportedModelError where this build
+    of onnxruntime has no such operators.
+    """
+    few = 4
+    value = onnx.helper.make_tensor_value_info
+    node = onnx.helper.make_node("ReorderInput", ["x"], ["y"], domain=NCHWC)
+    graph = onnx.helper.make_graph([node], "block", [value("x", 1, [1, few, 1, 1])], [value("y", 1, None)])
+    opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid(NCHWC, 1)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    (reordered,) = Runtime(model)(np.zeros((1, few, 1, 1), np.float32))
+    return int(reordered.shape[1])
 
 
 def with_outputs(model: ModelProto, outputs: Sequence[str]) -> ModelProto:

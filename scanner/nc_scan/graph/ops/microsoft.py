@@ -10,7 +10,7 @@ from nc_scan.graph.ops.linear import gemm
 from nc_scan.graph.registry import MICROSOFT, ONNX, op
 
 
-def _activate(x: Tensor, name: str, parameters: list[float] | None) -> Tensor:
+def activate(x: Tensor, name: str, parameters: list[float] | None) -> Tensor:
     """The activation that a fused operator ends with; `parameters` are its attributes in order."""
     values = parameters or []
     if name == "":
@@ -25,6 +25,8 @@ def _activate(x: Tensor, name: str, parameters: list[float] | None) -> Tensor:
         return F.leaky_relu(x, values[0] if values else 0.01)
     if name == "Clip":
         return torch.clamp(x, values[0], values[1])
+    if name == "HardSwish":
+        return F.hardswish(x)
     if name == "HardSigmoid":
         alpha, beta = values or (0.2, 0.5)
         return torch.clamp(alpha * x + beta, 0, 1)
@@ -47,7 +49,7 @@ def fused_conv(
 ) -> Tensor:
     """A convolution, an optional sum with z, an activation."""
     y = conv(x, w, b, auto_pad, dilations, group, pads, strides)
-    return _activate(y if z is None else y + z, activation, activation_params)
+    return activate(y if z is None else y + z, activation, activation_params)
 
 
 @op("FusedGemm", domain=MICROSOFT)
@@ -64,7 +66,7 @@ def fused_gemm(
     transB: int = 0,
 ) -> Tensor:
     parameters = [value for value in (activation_alpha, activation_beta) if value is not None]
-    return _activate(gemm(a, b, c, alpha, beta, transA, transB), activation, parameters)
+    return activate(gemm(a, b, c, alpha, beta, transA, transB), activation, parameters)
 
 
 @op("FusedMatMul", domain=MICROSOFT, only={"transBatchA": 0, "transBatchB": 0})

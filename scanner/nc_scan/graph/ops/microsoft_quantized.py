@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from nc_scan.graph.ops.pooling import average_pool, global_average_pool
-from nc_scan.graph.ops.quantization import centre, dynamic_quantize_linear, matmul_integer, round_to
+from nc_scan.graph.ops.pooling import average_pool, global_average_pool, max_pool
+from nc_scan.graph.ops.quantization import centre, dynamic_quantize_linear, matmul_integer, qlinear_conv, round_to
 from nc_scan.graph.registry import MICROSOFT, op
 
 
@@ -15,6 +15,46 @@ def _real(x: Tensor, scale: Tensor, zero_point: Tensor | None) -> Tensor:
 
 def _quantized(x: Tensor, scale: Tensor, zero_point: Tensor | None) -> Tensor:
     return round_to(x / scale, zero_point)
+
+
+@op("QLinearConv", domain=MICROSOFT, ignores=("kernel_shape",))
+def qlinear_conv_in_layout(
+    x: Tensor,
+    x_scale: Tensor,
+    x_zero_point: Tensor,
+    w: Tensor,
+    w_scale: Tensor,
+    w_zero_point: Tensor,
+    y_scale: Tensor,
+    y_zero_point: Tensor,
+    b: Tensor | None = None,
+    auto_pad: str = "NOTSET",
+    channels_last: int = 0,
+    dilations: list[int] | None = None,
+    group: int = 1,
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> Tensor:
+    """Weights stay (out, in, height, width) where the images have their channels last."""
+    x = x.movedim(-1, 1) if channels_last else x
+    scales = (x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point)
+    y = qlinear_conv(x, *scales, b, auto_pad, dilations, group, pads, strides)
+    return y.movedim(1, -1) if channels_last else y
+
+
+@op("NhwcMaxPool", domain=MICROSOFT)
+def nhwc_max_pool(
+    x: Tensor,
+    kernel_shape: list[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: list[int] | None = None,
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> Tensor:
+    y = max_pool(x.movedim(-1, 1), kernel_shape, auto_pad, ceil_mode, dilations, pads, strides=strides)
+    assert isinstance(y, Tensor)
+    return y.movedim(1, -1)
 
 
 @op("QLinearAdd", domain=MICROSOFT)
@@ -97,7 +137,7 @@ def qlinear_global_average_pool(
     return _quantized(y, y_scale, y_zero_point)
 
 
-@op("QLinearAveragePool", domain=MICROSOFT, only={"channels_last": 0})
+@op("QLinearAveragePool", domain=MICROSOFT)
 def qlinear_average_pool(
     x: Tensor,
     x_scale: Tensor,
@@ -108,13 +148,15 @@ def qlinear_average_pool(
     kernel_shape: list[int],
     auto_pad: str = "NOTSET",
     ceil_mode: int = 0,
+    channels_last: int = 0,
     count_include_pad: int = 0,
     pads: list[int] | None = None,
     strides: list[int] | None = None,
 ) -> Tensor:
     real = _real(x, x_scale, x_zero_point)
+    real = real.movedim(-1, 1) if channels_last else real
     y = average_pool(real, kernel_shape, auto_pad, ceil_mode, count_include_pad, None, pads, strides)
-    return _quantized(y, y_scale, y_zero_point)
+    return _quantized(y.movedim(1, -1) if channels_last else y, y_scale, y_zero_point)
 
 
 @op("QLinearReduceMean", domain=MICROSOFT)

@@ -141,7 +141,6 @@ def qlinear_matmul(
 
 
 @op("QLinearConv", ignores=("kernel_shape",))
-@op("QLinearConv", domain=MICROSOFT, ignores=("kernel_shape",), only={"channels_last": 0})
 def qlinear_conv(
     x: Tensor,
     x_scale: Tensor,

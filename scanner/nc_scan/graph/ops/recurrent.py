@@ -46,7 +46,7 @@ def _activation(name: str, alpha: float | None, beta: float | None, clip: float 
     return function if clip is None else lambda x: function(x.clamp(-clip, clip))
 
 
-def _activations(
+def activation_functions(
     names: list[str] | None,
     defaults: list[str],
     directions: int,
@@ -87,7 +87,7 @@ def _run(x: Tensor, cell: Cell, states: States, lengths: Tensor | None, *, backw
     return torch.stack(outputs[::-1] if backward else outputs), states
 
 
-def _recur(
+def recur(
     x: Tensor,
     cells: Sequence[Cell],
     states: Sequence[Tensor | None],
@@ -137,7 +137,7 @@ def rnn(
     hidden_size: int = 0,
     layout: int = 0,
 ) -> tuple[Tensor, ...]:
-    functions = _activations(activations, ["Tanh"], len(w), activation_alpha, activation_beta, clip)
+    functions = activation_functions(activations, ["Tanh"], len(w), activation_alpha, activation_beta, clip)
 
     def cell(index: int) -> Cell:
         (f,) = functions[index]
@@ -149,7 +149,7 @@ def rnn(
         return step
 
     cells = [cell(index) for index in range(len(w))]
-    return _recur(x, cells, [initial_h], sequence_lens, hidden_size or r.shape[-1], direction, layout)
+    return recur(x, cells, [initial_h], sequence_lens, hidden_size or r.shape[-1], direction, layout)
 
 
 @op("GRU", since=7, only={"output_sequence": 1})
@@ -169,7 +169,7 @@ def gru(
     layout: int = 0,
     linear_before_reset: int = 0,
 ) -> tuple[Tensor, ...]:
-    functions = _activations(activations, ["Sigmoid", "Tanh"], len(w), activation_alpha, activation_beta, clip)
+    functions = activation_functions(activations, ["Sigmoid", "Tanh"], len(w), activation_alpha, activation_beta, clip)
 
     def cell(index: int) -> Cell:
         f, g = functions[index]
@@ -191,7 +191,7 @@ def gru(
         return step
 
     cells = [cell(index) for index in range(len(w))]
-    return _recur(x, cells, [initial_h], sequence_lens, hidden_size or r.shape[-1], direction, layout)
+    return recur(x, cells, [initial_h], sequence_lens, hidden_size or r.shape[-1], direction, layout)
 
 
 @op("LSTM", since=7, only={"output_sequence": 1})
@@ -214,7 +214,21 @@ def lstm(
     layout: int = 0,
 ) -> tuple[Tensor, ...]:
     """Peepholes p are (directions, 3 * hidden), in the order of the gates: input, output, forget."""
-    functions = _activations(activations, ["Sigmoid", "Tanh", "Tanh"], len(w), activation_alpha, activation_beta, clip)
+    functions = activation_functions(activations, ["Sigmoid", "Tanh", "Tanh"], len(w), activation_alpha, activation_beta, clip)
+    cells = lstm_cells(functions, w, r, b, p, input_forget)
+    return recur(x, cells, [initial_h, initial_c], sequence_lens, hidden_size or r.shape[-1], direction, layout)
+
+
+def lstm_cells(
+    functions: list[list[Activation]],
+    w: Tensor,
+    r: Tensor,
+    b: Tensor | None,
+    p: Tensor | None,
+    input_forget: int,
+    held: Activation = lambda hidden: hidden,
+) -> list[Cell]:
+    """One LSTM cell a direction; `held` is what the recurrence's product sees of the hidden state."""
 
     def cell(index: int) -> Cell:
         f, g, h = functions[index]
@@ -223,7 +237,7 @@ def lstm(
 
         def step(x: Tensor, states: States) -> States:
             hidden, memory = states
-            gates = x @ w[index].T + hidden @ r[index].T + bias
+            gates = x @ w[index].T + held(hidden) @ r[index].T + bias
             i, o, forget, c = gates.chunk(4, -1)
             i = f(i + pi * memory)
             forget = 1 - i if input_forget else f(forget + pf * memory)
@@ -233,5 +247,4 @@ def lstm(
 
         return step
 
-    cells = [cell(index) for index in range(len(w))]
-    return _recur(x, cells, [initial_h, initial_c], sequence_lens, hidden_size or r.shape[-1], direction, layout)
+    return [cell(index) for index in range(len(w))]
