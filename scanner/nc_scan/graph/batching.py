@@ -1,4 +1,4 @@
-"""Batches through graphs that were exported with a batch of one."""
+"""Batches through graphs that were exported with a fixed batch."""
 
 from typing import Literal
 
@@ -7,46 +7,59 @@ from torch import Tensor, nn
 
 from nc_scan.errors import UnsupportedModelError
 
-Strategy = Literal["vmap", "loop"]
+Strategy = Literal["together", "vmap", "loop"]
 
 
-class PerSample(nn.Module):
-    """Runs a batch-of-one module on a batch, each sample as a batch of its own.
+class InParts(nn.Module):
+    """Runs a module that takes batches of `size` on any batch: part by part, the last one filled up.
 
-    All samples at once (`vmap`), or one after another (`loop`) where a node's course depends on its values.
+    All parts at once (`vmap`), or one after another (`loop`) where a node's course depends on its values.
     """
 
-    def __init__(self, module: nn.Module, strategy: Strategy) -> None:
+    def __init__(self, module: nn.Module, size: int, strategy: Strategy) -> None:
         super().__init__()
         self.module = module
+        self.size = size
         self.strategy = strategy
 
     def forward(self, x: Tensor) -> Tensor:
         """x (n, ...) to outputs (n, ...)."""
+        missing = -len(x) % self.size
+        whole = torch.cat([x, x[-1:].expand(missing, *x.shape[1:])]) if missing else x
+        parts = whole.unflatten(0, (-1, self.size))
         if self.strategy == "loop":
-            return torch.cat([self.module(sample.unsqueeze(0)) for sample in x])
-        result: Tensor = torch.func.vmap(self._one, randomness="different")(x)
-        return result
-
-    def _one(self, sample: Tensor) -> Tensor:
-        result: Tensor = self.module(sample.unsqueeze(0))
-        return result.squeeze(0)
+            result = torch.cat([self.module(part) for part in parts])
+        else:
+            result = torch.func.vmap(self.module, randomness="different")(parts).flatten(0, 1)
+        return result[: len(x)]
 
 
-def batched(module: nn.Module, samples: Tensor) -> nn.Module:
-    """A module that gives for a batch what `module` gives for each sample alone.
+def batched(module: nn.Module, size: int, strategy: Strategy) -> nn.Module:
+    """A module that takes any batch, around one that was exported for batches of `size`."""
+    return module if strategy == "together" else InParts(module, size, strategy)
 
-    Found out by running it on `samples` (n, ...), of which there should be at least two that differ: the module itself
-    where it takes batches, else `PerSample` around it. Raises UnsupportedModelError where the module cannot even be run
-    on one sample, or its output has no batch axis.
+
+def batching_strategy(module: nn.Module, samples: Tensor, size: int) -> Strategy:
+    """How a module exported for batches of `size` can be run on any batch and still give what it gives part by part.
+
+    Found out by running it on `samples` (n, ...), which should be at least two parts that differ. `together` is for
+    graphs that only declare their batch, the others for those that hard-code it, as in a Reshape. Raises
+    UnsupportedModelError where the module cannot be run on one part, or its output has no batch axis.
     """
     with torch.no_grad():
-        alone = [module(sample.unsqueeze(0)) for sample in samples]
-        if not all(isinstance(output, Tensor) and output.dim() and len(output) == 1 for output in alone):
-            raise UnsupportedModelError("the model's output has no batch axis")
-        wanted = torch.cat(alone)
-        strategies: list[nn.Module] = [module, PerSample(module, "vmap"), PerSample(module, "loop")]
-        return next(candidate for candidate in strategies if _agrees(candidate, samples, wanted))
+        wanted = torch.cat([_part(module, part) for part in samples.split(size)])
+        ways: tuple[Strategy, ...] = ("together", "vmap")
+        return next((way for way in ways if _agrees(batched(module, size, way), samples, wanted)), "loop")
+
+
+def _part(module: nn.Module, part: Tensor) -> Tensor:
+    output = module(part)
+    if not isinstance(output, Tensor) or not output.dim() or len(output) != len(part):
+        raise UnsupportedModelError(
+            f"the model's output has no batch axis: {tuple(getattr(output, 'shape', ()))} for a batch of {len(part)}; "
+            "export the model with one row of scores an image"
+        )
+    return output
 
 
 def _agrees(module: nn.Module, samples: Tensor, wanted: Tensor) -> bool:

@@ -1,5 +1,6 @@
 """Does the imported module compute what onnxruntime computes? And if not, from which node on?"""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ RELATIVE_TOLERANCE = 1e-3
 # optimisation levels, and one step is 1/255 of a layer's range.
 QUANTIZED_RELATIVE_TOLERANCE = 5e-2
 ABSOLUTE_TOLERANCE = 1e-5
+_QUANTIZED = re.compile("[Qq]uantize|^Q(Linear|Gemm|Attention)|Integer|NBits")
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _relative(model: ModelProto, given: float | None) -> float:
     """The tolerance to use where none is `given`."""
     if given is not None:
         return given
-    quantized = any("Quantize" in node.op_type or "QLinear" in node.op_type for node in model.graph.node)
+    quantized = any(_QUANTIZED.search(node.op_type) for node in model.graph.node)
     return QUANTIZED_RELATIVE_TOLERANCE if quantized else RELATIVE_TOLERANCE
 
 
