@@ -28,6 +28,7 @@ EXIT_CODES = {
 SEVERITY = (CLEAN, NOTHING_TO_SCAN, FAILED, FINDINGS)  # of many models the worst one counts
 LAYOUTS = ("NCHW", "NHWC", "NHW", "CHW", "HWC", "features")
 KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid")
+EXPLAINED = ("data", "seed", "layout", "side", "value_range", "output", "output_kind")  # by --explain-parity
 PATH, FILE = click.Path(path_type=Path), click.Path(path_type=Path, dir_okay=False)
 
 EPILOG = """\b
@@ -73,8 +74,16 @@ Of many models the worst one counts: 1, then 2, 3, 0.
 )
 @click.option("--output", metavar="NAME", help="The output that holds a score for each label.")
 @click.option("--output-kind", type=click.Choice(KINDS), help="What the output holds.")
+@click.option("--explain-parity", is_flag=True, help="No scan: compare with onnxruntime, node by node.")
 @click.version_option(package_name="nc-scan")
-def command(models: tuple[str, ...], alias: str | None, report: Path | None, cache: Path | None, **options: Any) -> int:
+def command(
+    models: tuple[str, ...],
+    alias: str | None,
+    report: Path | None,
+    cache: Path | None,
+    explain_parity: bool,
+    **options: Any,
+) -> int:
     """Find out whether MODEL, an image classifier, has a backdoor.
 
     MODEL is a file, a folder with models, an address such as s3://bucket/model.onnx or hf://user/repository, or a model
@@ -87,6 +96,8 @@ def command(models: tuple[str, ...], alias: str | None, report: Path | None, cac
     from nc_scan.errors import ReportError
 
     _log_tracebacks()
+    if explain_parity:
+        return max(_explain(model, **{name: options[name] for name in EXPLAINED}) for model in models)
     files = {name.removesuffix("_file"): options.pop(name) for name in list(options) if name.endswith("_file")}
     targets, outcomes = _locate(models, alias)
     if len(targets) + len(outcomes) > 1 and (files["json"] or files["html"]):
@@ -156,6 +167,23 @@ def _scan(targets: list[Target], cache_folder: Path | None, options: dict[str, A
                 outcome = failed(target.address, "failed", str(error))
         outcomes.append(_shown(outcome, brief=len(targets) > 1))
     return outcomes
+
+
+def _explain(path: str, **options: Any) -> int:
+    """Prints how far the importer's values are from onnxruntime's."""
+    from rich.console import Console
+
+    from nc_scan.errors import NcScanError, NotScannableError
+    from nc_scan.explain import explain_parity
+    from nc_scan.reports.parity import render_parity
+
+    try:
+        explanation = explain_parity(path, **options)
+    except NcScanError as error:
+        message = str(error) if path in str(error) else f"{path}: {error}"
+        return _fail(message, NOTHING_TO_SCAN if isinstance(error, NotScannableError) else FAILED)
+    Console(highlight=False).print(render_parity(path, explanation))
+    return CLEAN if explanation.scores.agrees else FAILED
 
 
 def _write_reports(outcomes: list[Outcome], files: dict[str, Path | None], folder: Path | None) -> None:

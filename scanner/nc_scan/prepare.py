@@ -15,6 +15,7 @@ from nc_scan.contract.encoding import encode, to_layout
 from nc_scan.contract.scores import as_logits
 from nc_scan.device import usable_device
 from nc_scan.graph import to_torch
+from nc_scan.graph.batching import batched, batching_strategy
 from nc_scan.graph.parity import ParityReport, compare
 from nc_scan.graph.runtime import Runtime
 from nc_scan.results import FloatArray, InputContract
@@ -57,20 +58,32 @@ class PreparedModel:
 
     def model_input(self, images: FloatArray) -> NDArray[Any]:
         """Images in the value range, layout and dtype of the model's input."""
-        contract = self.contract
-        return encode(
-            images, scale=contract.scale, offset=contract.offset, layout=contract.layout, dtype=contract.dtype
-        )
+        return _encoded(images, self.contract)
 
 
 def prepare(proto: ModelProto, contract: InputContract, device: str) -> PreparedModel:
     """Imports the model. Raises UnsupportedModelError where that is not possible, DeviceError for the device."""
     target = usable_device(device)
     precision = torch.bfloat16 if _computes_bfloat16(target) else torch.float32
-    module = to_torch(proto, outputs=[contract.scores_name])
-    fast = to_torch(proto, outputs=[contract.scores_name]).to(device=target, dtype=precision)
+    module: nn.Module = to_torch(proto, outputs=[contract.scores_name])
+    fast: nn.Module = to_torch(proto, outputs=[contract.scores_name]).to(device=target, dtype=precision)
     runtime = Runtime(proto, outputs=[contract.output_name])
+    size = runtime.fixed_batch
+    if size:
+        strategy = batching_strategy(module, _noise(contract, 2 * size), size)
+        module, fast = (batched(network, size, strategy) for network in (module, fast))
     return PreparedModel(proto, contract, module, fast, runtime, target, precision)
+
+
+def _noise(contract: InputContract, count: int) -> Tensor:
+    """Random images (count, ...) as the model reads them."""
+    size = (contract.channels, contract.height, contract.width)
+    images = np.random.default_rng(0).random((count, *size), dtype=np.float32)
+    return torch.from_numpy(_encoded(images, contract))
+
+
+def _encoded(images: FloatArray, contract: InputContract) -> NDArray[Any]:
+    return encode(images, scale=contract.scale, offset=contract.offset, layout=contract.layout, dtype=contract.dtype)
 
 
 def _computes_bfloat16(device: torch.device) -> bool:

@@ -96,6 +96,49 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class ComparedValue:
+    """A value of the graph, who writes it, and how far the importer's is from onnxruntime's, in units of the value."""
+
+    node: str
+    operator: str
+    value: str
+    shape: tuple[int, ...]
+    max_abs_difference: float
+    tolerance: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference is within the tolerance."""
+        return self.max_abs_difference <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The values that the outputs depend on, in the order of evaluation.
+
+    `alone` says how far the first diverging value is off where its node is given onnxruntime's own inputs: beyond the
+    tolerance the node is wrong, within it the node only amplifies small differences of its inputs. None where all
+    values agree, or the node has a body and cannot be run by itself.
+    """
+
+    values: tuple[ComparedValue, ...]
+    alone: float | None
+
+    @property
+    def first_divergence(self) -> ComparedValue | None:
+        """The first value that differs, None where all agree."""
+        return next((value for value in self.values if not value.agrees), None)
+
+
+@dataclass(frozen=True)
+class ParityExplanation:
+    """The scores beside onnxruntime's, and every value that they depend on."""
+
+    scores: Parity
+    trace: Trace
+
+
+@dataclass(frozen=True)
 class ProbeReport:
     """The images that a scan looked through the model with.
 

@@ -26,7 +26,7 @@ class InParts(nn.Module):
         """x (n, ...) to outputs (n, ...)."""
         missing = -len(x) % self.size
         whole = torch.cat([x, x[-1:].expand(missing, *x.shape[1:])]) if missing else x
-        parts = whole.unflatten(0, (-1, self.size))
+        parts = whole.reshape(-1, self.size, *x.shape[1:])
         if self.strategy == "loop":
             result = torch.cat([self.module(part) for part in parts])
         else:
@@ -42,12 +42,14 @@ def batched(module: nn.Module, size: int, strategy: Strategy) -> nn.Module:
 def batching_strategy(module: nn.Module, samples: Tensor, size: int) -> Strategy:
     """How a module exported for batches of `size` can be run on any batch and still give what it gives part by part.
 
-    Found out by running it on `samples` (n, ...), which should be at least two parts that differ. `together` is for
-    graphs that only declare their batch, the others for those that hard-code it, as in a Reshape. Raises
-    UnsupportedModelError where the module cannot be run on one part, or its output has no batch axis.
+    Found out by running it on `samples` (n, ...), two parts or more that differ. `together` is for graphs that only
+    declare their batch, the others for those that hard-code it, as in a Reshape. Raises UnsupportedModelError where the
+    module cannot be run on one part, or its output has no batch axis; ValueError for too few samples.
     """
+    if len(samples) < 2 * size:
+        raise ValueError(f"{len(samples)} samples are less than two batches of {size}")
     with torch.no_grad():
-        wanted = torch.cat([_part(module, part) for part in samples.split(size)])
+        wanted = torch.cat([_part(module, part) for part in torch.split(samples, size)])
         ways: tuple[Strategy, ...] = ("together", "vmap")
         return next((way for way in ways if _agrees(batched(module, size, way), samples, wanted)), "loop")
 

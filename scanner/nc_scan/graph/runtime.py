@@ -51,7 +51,7 @@ class Runtime:
         if len(inputs) != len(self._names):
             raise TypeError(f"the graph has the inputs {', '.join(self._names)}; {len(inputs)} were given")
         batch, fixed = len(inputs[0]) if inputs and inputs[0].ndim else 1, self.fixed_batch
-        if not fixed or fixed == batch:
+        if not fixed or fixed == batch or not batch:
             return self._run(inputs)
         filled = [np.concatenate([array, np.repeat(array[-1:], -batch % fixed, 0)]) for array in inputs]
         parts = [self._run([array[start : start + fixed] for array in filled]) for start in range(0, batch, fixed)]

@@ -98,13 +98,14 @@ class RowLstm(nn.Module):
 class FixedReshape(nn.Module):
     """A classifier whose flattening hard-codes the batch it was exported with."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int = 1) -> None:
         super().__init__()
+        self.batch = batch
         self.conv = nn.Conv2d(3, 4, 3, padding=1)
         self.head = nn.Linear(4 * 16 * 16, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(torch.relu(self.conv(x)).reshape(1, 4 * 16 * 16))
+        return self.head(torch.relu(self.conv(x)).reshape(self.batch, 4 * 16 * 16))
 
 
 def build(network: type[nn.Module], seed: int = 0, **options: int) -> nn.Module:
@@ -121,10 +122,17 @@ def build(network: type[nn.Module], seed: int = 0, **options: int) -> nn.Module:
 
 
 def export(
-    module: nn.Module, opset: int = 17, *, dynamo: bool = False, dynamic: bool = True, size: int = 16, **options: object
+    module: nn.Module,
+    opset: int = 17,
+    *,
+    dynamo: bool = False,
+    dynamic: bool = True,
+    batch: int = 1,
+    size: int = 16,
+    **options: object,
 ) -> ModelProto:
-    """Exports with one of torch's two exporters; `dynamic` leaves the batch open."""
-    example = torch.rand(2 if dynamic else 1, 3, size, size)
+    """Exports with one of torch's two exporters; `dynamic` leaves the batch open, else it is `batch`."""
+    example = torch.rand(2 if dynamic else batch, 3, size, size)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

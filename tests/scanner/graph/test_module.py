@@ -7,13 +7,11 @@ import onnx
 import pytest
 import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper
-from tests.scanner.graph.models import FixedReshape, ResNet, SimpleCnn, ViT, build, export
+from tests.scanner.graph.models import ResNet, SimpleCnn, ViT, build, export
 
 from nc_scan.errors import ModelFileError, UnsupportedModelError
 from nc_scan.graph import load_model, to_torch
-from nc_scan.graph.batching import PerSample, batched
-from nc_scan.graph.parity import compare, first_divergence
-from nc_scan.graph.registry import find
+from nc_scan.graph.parity import compare
 from nc_scan.graph.runtime import Runtime
 
 FLOAT = TensorProto.FLOAT
@@ -151,27 +149,6 @@ def test_fusion_changes_no_value() -> None:
         torch.testing.assert_close(fused(images), plain(images), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("network", "wrapped"), [(ResNet, False), (FixedReshape, True)])
-def test_batches_through_a_batch_1_export(network: type, wrapped: bool) -> None:
-    exported = export(build(network), dynamic=False)
-    images = torch.rand(5, 3, 16, 16)
-    module = batched(to_torch(exported), images)
-    assert isinstance(module, PerSample) == wrapped
-    images.requires_grad_()
-    scores = module(images)
-    torch.testing.assert_close(
-        scores.detach().numpy(), Runtime(exported)(images.detach().numpy())[0], rtol=1e-4, atol=1e-5
-    )
-    native = build(network)
-    expected = torch.cat([native(image[None]) for image in images])[:, 0].sum()
-    torch.testing.assert_close(
-        torch.autograd.grad(scores[:, 0].sum(), images)[0],
-        torch.autograd.grad(expected, images)[0],
-        rtol=1e-3,
-        atol=1e-6,
-    )
-
-
 _node = helper.make_node
 REFUSED = [
     ([_node("Blur", ["x"], ["y"], name="b", domain="acme")], UnsupportedModelError, "'b' .acme::Blur.*never loaded"),
@@ -224,22 +201,6 @@ def test_external_data_stays_in_the_models_folder(tmp_path: Path) -> None:
         load_model(folder / "evil.onnx")
     with pytest.raises(ModelFileError, match="external files"):
         load_model((folder / "good.onnx").read_bytes())
-
-
-def test_the_first_diverging_node_is_named() -> None:
-    network = export(build(ResNet))
-    relu = find("", "Relu", 17)
-    assert relu is not None
-    assert first_divergence(network, [torch.rand(2, 3, 16, 16).numpy()]) is None
-    function = relu.function
-    object.__setattr__(relu, "function", lambda x: torch.relu(x) + 0.1)
-    try:
-        report = compare(network, [np.random.default_rng(0).random((2, 3, 16, 16), dtype=np.float32)])
-    finally:
-        object.__setattr__(relu, "function", function)
-    assert not report.ok
-    assert report.first_divergence is not None
-    assert report.first_divergence.node == next(n.name for n in network.graph.node if n.op_type == "Relu")
 
 
 RESIZES = [

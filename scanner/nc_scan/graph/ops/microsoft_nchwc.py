@@ -1,7 +1,7 @@
 """Operators of com.microsoft.nchwc, which onnxruntime's optimiser writes at its default level.
 
-They keep channels in blocks, (n, C / block, h, w, block) in memory under the shape (n, C, h, w). Here values stay in the
-plain order with their channels padded to whole blocks, so that elementwise operators between these nodes need no change.
+They keep channels in blocks, (n, C / block, h, w, block) in memory under the shape (n, C, h, w). Here values stay in
+the plain order with their channels padded to whole blocks, so that operators between these nodes need no change.
 """
 
 import torch.nn.functional as F
@@ -53,7 +53,7 @@ def nchwc_conv(
 def _plain(w: Tensor, group: int) -> Tensor:
     """Weights (O, I, kh, kw) out of their blocks, which depthwise and narrow convolutions have for O alone."""
     block = channel_block()
-    outputs, inputs, *kernel = w.shape
+    inputs, *kernel = w.shape[1:]
     if (inputs == 1 and group > 1) or (group == 1 and inputs < block):
         return w.reshape(-1, inputs, *kernel, block).movedim(-1, 1).reshape(w.shape)
     return w.reshape(-1, inputs // block, *kernel, block, block).permute(0, 5, 1, 4, 2, 3).reshape(w.shape)

@@ -80,12 +80,12 @@ def matmul_n_bits(
     g_idx: Tensor | None = None,
     bias: Tensor | None = None,
     *,
-    K: int,  # noqa: N803  (the specification's names)
-    N: int,  # noqa: N803
+    K: int,
+    N: int,
     bits: int = 4,
     block_size: int,
 ) -> Tensor:
-    """a (..., K) times weights (N, blocks, bytes), `bits` each, with a scale and a zero point a block of each column."""
+    """a (..., K) times weights (N, blocks, bytes) of `bits` each; every block has a scale and a zero point."""
     if g_idx is not None:
         raise ValueError("blocks in an order of their own (g_idx) are not supported")
     blocks = -(-K // block_size)

@@ -214,7 +214,9 @@ def lstm(
     layout: int = 0,
 ) -> tuple[Tensor, ...]:
     """Peepholes p are (directions, 3 * hidden), in the order of the gates: input, output, forget."""
-    functions = activation_functions(activations, ["Sigmoid", "Tanh", "Tanh"], len(w), activation_alpha, activation_beta, clip)
+    functions = activation_functions(
+        activations, ["Sigmoid", "Tanh", "Tanh"], len(w), activation_alpha, activation_beta, clip
+    )
     cells = lstm_cells(functions, w, r, b, p, input_forget)
     return recur(x, cells, [initial_h, initial_c], sequence_lens, hidden_size or r.shape[-1], direction, layout)
 
