@@ -1,53 +1,92 @@
-"""What an imported network costs: python -m tests.bench.importer
+"""What an imported network costs, and what quantisation leaves of its gradient.
 
-Ratios of forward plus input gradient against the same network in torch, each the median over rounds in which both run
-one after the other; and time and memory of importing a model of 100 MB.
+python -m tests.bench.importer            prints the figures
+python -m tests.bench.importer --write    writes docs/results/importer.md as well
+
+Ratios of forward plus input gradient against the same network in torch: both run in turn on one thread, whose processor
+time other work on the machine disturbs least.
 """
 
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime
 import torch
-from tests.scanner.graph.models import ResNet, SimpleCnn, ViT, build, export
-from torch import nn
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from tests.scanner.graph import models
+from torch import Tensor, nn
 
 from nc_scan.graph import to_torch
+from nc_trainers.models.pytorch import resnet, simple_cnn
+from nc_trainers.models.vit import vit_b16, vit_tiny
 
-ROUNDS = 15
+DOCUMENT = Path(__file__).parents[2] / "docs" / "results" / "importer.md"
+SHAPE = (3, 32, 32)
+# Network, images a batch, rounds.
+NETWORKS = {
+    "Simple-CNN": (simple_cnn, 64, 25),
+    "ResNet": (resnet, 32, 15),
+    "ViT, 4 blocks of 128": (vit_tiny, 64, 15),
+    "ViT-B/16": (vit_b16, 2, 4),
+}
 
 
-def _seconds(module: nn.Module, images: torch.Tensor) -> float:
-    images = images.detach().requires_grad_()
-    start = time.perf_counter()
-    torch.autograd.grad(module(images)[:, 0].sum(), images)
-    return time.perf_counter() - start
+@dataclass(frozen=True)
+class Cost:
+    """Processor seconds of forward plus input gradient, the least of all rounds, and the median of the rounds' ratios."""
+
+    native: float
+    imported: float
+    median_ratio: float
+
+    @property
+    def ratio(self) -> float:
+        """Seconds imported by seconds native."""
+        return self.imported / self.native
 
 
-def ratio(network: type[nn.Module], image: int = 32, batch: int = 64, **options: int) -> float:
-    """Seconds of the imported network by those of the native one, on square images of `image` pixels a side."""
-    native = build(network, **options).requires_grad_(False)
-    imported = to_torch(export(build(network, **options), size=image))
-    images = torch.rand(batch, 3, image, image)
+def cost(name: str) -> Cost:
+    """Measures one of NETWORKS with random weights on images (batch, 3, 32, 32)."""
+    network, batch, rounds = NETWORKS[name]
+    native = models.randomized(network(SHAPE, 10), seed=0).requires_grad_(False)
+    imported = to_torch(models.export(native, 18, dynamo=True, size=SHAPE[1]))
+    images = torch.rand(batch, *SHAPE)
     for module in (native, imported):
         _seconds(module, images)
-    return statistics.median(_seconds(imported, images) / _seconds(native, images) for _ in range(ROUNDS))
+    times = [(_seconds(native, images), _seconds(imported, images)) for _ in range(rounds)]
+    shortest = [min(column) for column in zip(*times, strict=True)]
+    return Cost(shortest[0], shortest[1], statistics.median(ours / theirs for theirs, ours in times))
 
 
-def import_cost() -> tuple[float, float]:
-    """Seconds, and growth of the peak memory by the file's size, of importing a model of 100 MB in a fresh process."""
+def _seconds(module: nn.Module, images: Tensor) -> float:
+    start = time.process_time()
+    _gradient(module, images)
+    return time.process_time() - start
+
+
+def _gradient(module: nn.Module, images: Tensor) -> Tensor:
+    """Of the scores of the first label by the images."""
+    images = images.detach().requires_grad_()
+    return torch.autograd.grad(module(images)[:, 0].sum(), images)[0]
+
+
+def import_cost() -> tuple[float, float, float]:
+    """Megabytes of a file, seconds of importing it in a fresh process, and growth of the peak memory by its size."""
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 14 * 14, 8000), nn.Linear(8000, 1600))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.onnx"
-        onnx.save(export(network.eval()), path)
-        command = [sys.executable, "-m", "tests.bench.importer", str(path)]
+        onnx.save(models.export(network.eval()), path)
+        command = [sys.executable, "-m", "tests.bench.importer", "--import", str(path)]
         seconds, growth = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-        return float(seconds), float(growth) / path.stat().st_size
+        return path.stat().st_size / 1e6, float(seconds), float(growth) / path.stat().st_size
 
 
 def _import(path: str) -> None:
@@ -63,15 +102,101 @@ def _import(path: str) -> None:
     print(time.perf_counter() - start, peak() - before)
 
 
+def cosines() -> dict[tuple[str, str], float]:
+    """Cosine similarity between the input gradients of quantised models and of the float models they came from."""
+    images = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    found = {}
+    for network in (models.SimpleCnn, models.ResNet, models.ViT, models.RowLstm):
+        native = models.build(network)
+        expected = _gradient(native, images)
+        for form, model in _quantized(models.export(native), images.numpy()).items():
+            gradient = _gradient(to_torch(model), images)
+            found[network.__name__, form] = float(torch.cosine_similarity(gradient.flatten(), expected.flatten(), 0))
+    return found
+
+
+def _quantized(model: onnx.ModelProto, images: np.ndarray) -> dict[str, onnx.ModelProto]:
+    class Images(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.batches = iter([{"image": images}] * 2)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(self.batches, None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "float.onnx", Path(folder) / "quantised.onnx"
+        onnx.save(model, source)
+        made = {}
+        for form in QuantFormat:
+            quantize_static(source, target, Images(), quant_format=form, weight_type=QuantType.QInt8, per_channel=True)
+            made[f"static, {form.name}"] = onnx.load(target)
+        quantize_dynamic(source, target)
+        return {**made, "dynamic": onnx.load(target)}
+
+
+def document(costs: dict[str, Cost], imported: tuple[float, float, float], angles: dict[tuple[str, str], float]) -> str:
+    """docs/results/importer.md."""
+    lines = [
+        "# The importer",
+        "",
+        "Written by `python -m tests.bench.importer --write` on two cores of "
+        f"{_processor()}, torch {torch.__version__.split('+')[0]}, onnxruntime {onnxruntime.__version__}, float32.",
+        "Which operators are supported, and how many cases of ONNX's backend suite pass: "
+        "[operators.md](../operators.md).",
+        "",
+        "## Speed",
+        "",
+        "Processor time of forward plus the gradient to the input, against the same network in torch, both in turn on",
+        "one thread. *Median* is that of the rounds' ratios, the times are the shortest. The paper's networks with random",
+        "weights on 32x32 images, as `torch.onnx.export(dynamo=True)` writes them.",
+        "",
+        "| network | native, ms | imported, ms | ratio | median ratio |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {c.native * 1e3:.1f} | {c.imported * 1e3:.1f} | {c.ratio:.3f} | {c.median_ratio:.3f} |"
+        for name, c in costs.items()
+    ]
+    size, seconds, growth = imported
+    lines += [
+        "",
+        f"A model of {size:.0f} MB is imported in {seconds:.2f} s; the peak memory grows by {growth:.2f} times its",
+        "size.",
+        "",
+        "## Gradients of quantised models",
+        "",
+        "Cosine similarity to the float model's gradient, on small networks with random weights and images of noise.",
+        "",
+        "| network | " + " | ".join(dict.fromkeys(form for _, form in angles)) + " |",
+        "|---" * (1 + len({form for _, form in angles})) + "|",
+    ]
+    for network in dict.fromkeys(network for network, _ in angles):
+        row = [f"{angle:.4f}" for (name, _), angle in angles.items() if name == network]
+        lines.append(f"| {network} | " + " | ".join(row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _processor() -> str:
+    names = [
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    return names[0] if names else platform.processor()
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    costs = {}
+    for name in NETWORKS:
+        costs[name] = cost(name)
+        print(f"{name}: {costs[name].ratio:.3f} times the native network, median {costs[name].median_ratio:.3f}")
+    imported = import_cost()
+    print("import of {:.0f} MB: {:.2f} s, {:.2f} times its size in memory".format(*imported))
+    angles = cosines()
+    for (network, form), angle in angles.items():
+        print(f"{network}, quantised {form}: cosine {angle:.4f}")
+    if "--write" in sys.argv:
+        DOCUMENT.write_text(document(costs, imported, angles))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        _import(sys.argv[1])
-    else:
-        cases: dict[str, Callable[[], float]] = {
-            "Simple-CNN": lambda: ratio(SimpleCnn, image=16),
-            "ResNet": lambda: ratio(ResNet, width=32),
-            "ViT": lambda: ratio(ViT, size=32, width=128, depth=4),
-        }
-        for name, measure in cases.items():
-            print(f"{name}: {measure():.3f} times the native network")
-        print("import of 100 MB: {:.2f} s, {:.2f} times its size in memory".format(*import_cost()))
+    _import(sys.argv[2]) if sys.argv[1:2] == ["--import"] else main()

@@ -1,7 +1,6 @@
 """Steps replaced by cheaper ones that compute the same function."""
 
 import math
-from collections import Counter
 from dataclasses import replace
 
 import torch
@@ -9,74 +8,66 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nc_scan.graph.nodes import Source, Step
+from nc_scan.graph.picking import join_picks, pick_gathered, pick_sliced
 from nc_scan.graph.registry import ONNX, Operator, find
+from nc_scan.graph.rewriting import Steps, input_name
 
 
 def _linear(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     return F.linear(x, w.T, b)
 
 
-_LINEAR = Operator(ONNX, "Linear", 1, _linear)  # no operator of ONNX's, the meeting of two
+def _attention(
+    query: Tensor,
+    transposed_key: Tensor,
+    value: Tensor,
+    query_factor: Tensor | None = None,
+    key_factor: Tensor | None = None,
+    *,
+    axis: int,
+) -> Tensor:
+    """softmax(query @ transposed_key) @ value along `axis` of the scores, both multiplied by their factors before."""
+    query, scale = _scaled(query, query_factor, 1.0)
+    transposed_key, scale = _scaled(transposed_key, key_factor, scale)
+    if query.dim() != 4 or transposed_key.shape[:2] != query.shape[:2]:
+        return torch.softmax(scale * (query @ transposed_key), axis) @ value
+    return F.scaled_dot_product_attention(query, transposed_key.transpose(-1, -2), value, scale=scale)
 
 
-class Steps:
-    """The steps of a graph in order, with who writes and how many read each value."""
+def _scaled(x: Tensor, factor: Tensor | None, scale: float) -> tuple[Tensor, float]:
+    """A factor of one number at hand goes into the scale, any other into x."""
+    if factor is None:
+        return x, scale
+    x, factor = (factor, x) if factor.dim() > x.dim() else (x, factor)
+    at_hand = factor.numel() == 1 and factor.device.type == "cpu" and not factor.requires_grad
+    return (x, scale * float(factor)) if at_hand else (x * factor, scale)
 
-    def __init__(self, steps: list[Step], constants: dict[str, Tensor], kept: set[str]) -> None:
-        self.steps = steps
-        self.constants = constants
-        self._writers = {name: step for step in steps for name in step.outputs}
-        self._readers = Counter(name for step in steps for name in [*(s.name for s in step.sources), *step.captured])
-        self._readers.update(kept)
-        self._gone: set[int] = set()
 
-    def writer(self, name: str | None, *operators: str) -> Step | None:
-        """The step that writes `name`, if it is one of `operators` and nothing else reads the value."""
-        step = self._writers.get(name or "")
-        if step is None or step.operator.domain != ONNX or step.operator.name not in operators:
-            return None
-        return step if self._readers[name or ""] == 1 else None
-
-    def constant(self, step: Step, position: int) -> Tensor | None:
-        """The constant that enters a step at `position`."""
-        return self.constants.get(input_name(step, position) or "")
-
-    def add(self, name: str, value: Tensor) -> str:
-        """Adds a constant under a name of its own."""
-        while name in self.constants or name in self._writers:
-            name += "'"
-        self.constants[name] = value
-        return name
-
-    def fuse(self, last: Step, operator: Operator, *absorbed: Step, **changes: object) -> None:
-        """Makes `last` compute what it and the `absorbed` steps computed."""
-        self._gone.update(id(step) for step in absorbed)
-        vars(last).update(operator=operator, **changes)
-
-    def remaining(self) -> list[Step]:
-        """The steps that have not been absorbed."""
-        return [step for step in self.steps if id(step) not in self._gone]
+# No operators of ONNX's, but what several of them come to.
+_LINEAR = Operator(ONNX, "Linear", 1, _linear)
+_ATTENTION = Operator(ONNX, "SoftmaxAttention", 1, _attention)
 
 
 def fuse(steps: list[Step], constants: dict[str, Tensor], kept: set[str]) -> list[Step]:
-    """Folds BatchNormalization into the convolution before it and joins linear layers and Gelus that are spelt out.
+    """Folds BatchNormalization into the convolution before it, and joins what exporters spell out.
 
-    `kept` are the values that must stay computed; `constants` gains the folded weights.
+    That is linear layers, Gelu, attention, and the picking of one index. `kept` are the values that must stay computed;
+    `constants` gains the folded weights.
     """
+    patterns = {
+        "BatchNormalization": _fold_batch_normalization,
+        "Mul": _join_gelu,
+        "Add": _join_linear,
+        "MatMul": _join_attention,
+        "Gather": pick_gathered,
+        "Squeeze": pick_sliced,
+    }
     graph = Steps(steps, constants, kept)
     for step in steps:
-        if step.operator.domain == ONNX and step.operator.name == "BatchNormalization":
-            _fold_batch_normalization(graph, step)
-        elif step.operator.domain == ONNX and step.operator.name == "Mul":
-            _join_gelu(graph, step)
-        elif step.operator.domain == ONNX and step.operator.name == "Add":
-            _join_linear(graph, step)
+        if step.operator.domain == ONNX and step.operator.name in patterns:
+            patterns[step.operator.name](graph, step)
+    join_picks(graph)
     return graph.remaining()
-
-
-def input_name(step: Step, position: int) -> str | None:
-    """The name of the value that enters a step at `position`."""
-    return next((source.name for source in step.sources if source.position == position), None)
 
 
 def _fold_batch_normalization(graph: Steps, step: Step) -> None:
@@ -113,30 +104,39 @@ def _join_linear(graph: Steps, step: Step) -> None:
         return
 
 
+def _join_attention(graph: Steps, step: Step) -> None:
+    """softmax(q @ k^T) @ v."""
+    softmax = graph.writer(input_name(step, 0), "Softmax")
+    scores = None if softmax is None else graph.writer(input_name(softmax, 0), "MatMul")
+    if softmax is None or scores is None:
+        return
+    # Before version 13 axes are taken together from `axis` on, by default from the second.
+    axis = softmax.attributes.get("axis", -1 if softmax.operator.since >= 13 else 1)
+    if axis not in (-1, 3):
+        return
+    names = [input_name(scores, 0), input_name(scores, 1), input_name(step, 1), None, None]
+    products = [graph.writer(name, "Mul") for name in names[:2]]
+    for position, product in enumerate(products):
+        if product is not None:
+            names[position], names[3 + position] = input_name(product, 0), input_name(product, 1)
+    absorbed = [softmax, scores, *filter(None, products)]
+    sources = [Source(index, name, None) for index, name in enumerate(names) if name]
+    graph.fuse(step, _ATTENTION, *absorbed, arguments=[None] * 5, sources=sources, attributes={"axis": axis})
+
+
 def _join_gelu(graph: Steps, step: Step) -> None:
-    """x * (1 + erf(x / sqrt 2)) / 2, with its factors in either of the orders that exporters write."""
+    """x * (1 + erf(x / sqrt 2)) / 2, its three factors in any of the orders that exporters write."""
     for position in (0, 1):
-        half, product = graph.constant(step, position), graph.writer(input_name(step, 1 - position), "Mul")
-        if _is(half, 0.5) and product is not None:
-            x, others = _gelu_argument(graph, product)
-            if x is not None:
-                _replace_by_gelu(graph, step, x, product, *others)
-            return
-        if product is not None:  # (x / 2) * (1 + erf)
-            x = next((input_name(product, p) for p in (0, 1) if _is(graph.constant(product, 1 - p), 0.5)), None)
-            inner, others = _erf_argument(graph, input_name(step, position))
-            if x is not None and inner == x:
-                _replace_by_gelu(graph, step, x, product, *others)
+        product = graph.writer(input_name(step, position), "Mul")
+        if product is None:
+            continue
+        factors = [input_name(step, 1 - position), input_name(product, 0), input_name(product, 1)]
+        rest = [name for name in factors if not _is(graph.constants.get(name or ""), 0.5)]
+        for x, factor in (rest, rest[::-1]) if len(rest) == 2 else ():
+            inner, others = _erf_argument(graph, factor)
+            if inner is not None and inner == x:
+                _replace_by_gelu(graph, step, inner, product, *others)
                 return
-
-
-def _gelu_argument(graph: Steps, product: Step) -> tuple[str | None, list[Step]]:
-    """x of x * (1 + erf(x / sqrt 2)), and the steps that compute the second factor."""
-    for position in (0, 1):
-        inner, steps = _erf_argument(graph, input_name(product, position))
-        if inner is not None and inner == input_name(product, 1 - position):
-            return inner, steps
-    return None, []
 
 
 def _erf_argument(graph: Steps, name: str | None) -> tuple[str | None, list[Step]]:

@@ -111,9 +111,14 @@ class FixedReshape(nn.Module):
 def build(network: type[nn.Module], seed: int = 0, **options: int) -> nn.Module:
     """A network in evaluation mode with random weights, BatchNormalization statistics included."""
     torch.manual_seed(seed)
-    module = network(**options)
+    return randomized(network(**options), seed)
+
+
+def randomized(module: nn.Module, seed: int) -> nn.Module:
+    """A network in evaluation mode whose BatchNormalization does something."""
+    torch.manual_seed(seed)
     for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.uniform_(layer.weight, 0.5, 1.5)
             nn.init.normal_(layer.bias, 0, 0.2)
             layer.running_mean.normal_(0, 0.3)
