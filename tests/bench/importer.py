@@ -41,7 +41,7 @@ NETWORKS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """Processor seconds of forward plus input gradient, the least of all rounds, and the median of the rounds' ratios."""
+    """Processor seconds of forward plus input gradient: the least of all rounds, and the median of their ratios."""
 
     native: float
     imported: float
@@ -147,8 +147,8 @@ def document(costs: dict[str, Cost], imported: tuple[float, float, float], angle
         "## Speed",
         "",
         "Processor time of forward plus the gradient to the input, against the same network in torch, both in turn on",
-        "one thread. *Median* is that of the rounds' ratios, the times are the shortest. The paper's networks with random",
-        "weights on 32x32 images, as `torch.onnx.export(dynamo=True)` writes them.",
+        "one thread. The times are the shortest, the median is that of the rounds' ratios. The paper's networks with",
+        "random weights on 32x32 images, as `torch.onnx.export(dynamo=True)` writes them.",
         "",
         "| network | native, ms | imported, ms | ratio | median ratio |",
         "|---|---|---|---|---|",

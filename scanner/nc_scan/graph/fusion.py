@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nc_scan.graph.nodes import Source, Step
-from nc_scan.graph.picking import join_picks, pick_gathered, pick_sliced
 from nc_scan.graph.registry import ONNX, Operator, find
 from nc_scan.graph.rewriting import Steps, input_name
+from nc_scan.graph.views import join_picks, join_transpose, pick_gathered, pick_sliced
 
 
 def _linear(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
@@ -61,6 +61,7 @@ def fuse(steps: list[Step], constants: dict[str, Tensor], kept: set[str]) -> lis
         "MatMul": _join_attention,
         "Gather": pick_gathered,
         "Squeeze": pick_sliced,
+        "Reshape": join_transpose,
     }
     graph = Steps(steps, constants, kept)
     for step in steps:

@@ -1,5 +1,7 @@
 """Constants, ranges and types."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,7 @@ def constant_of_shape(shape: list[int], value: Tensor | None = None) -> Tensor:
     return torch.zeros(shape) if value is None else torch.full(shape, value.item(), dtype=value.dtype)
 
 
-@op("Range")
+@op("Range", ignores=("stash_type",))
 def range_(start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
     return torch.arange(start.item(), limit.item(), delta.item(), dtype=start.dtype, device=start.device)
 
@@ -54,11 +56,30 @@ def dropout(x: Tensor, ratio: float = 0.5, training_mode: bool = False, outputs:
     return (x, torch.ones_like(x, dtype=torch.bool))[:outputs]
 
 
-@op("Cast", ignores=("saturate", "round_mode"))
-def cast(x: Tensor, to: torch.dtype) -> Tensor:
-    return x.to(to)
+@op("Cast", ignores=("round_mode",))
+def cast(x: Tensor, to: torch.dtype, saturate: int = 1) -> Tensor:
+    """Values that a float8 type cannot hold become its largest or, without `saturate`, infinite or else NaN."""
+    if to.itemsize > 1 or not to.is_floating_point:
+        return x.to(to)
+    largest = torch.finfo(to).max
+    if saturate:
+        return x.clamp(-largest, largest).to(to)
+    # Half of the last step beyond the largest still rounds to it; torch saturates in some of the types itself.
+    rounded = x.clamp(-largest, largest).to(to)
+    beyond = ~(x.abs() < largest * (1 + _HALF_STEP[to])) & ~x.isnan()
+    overflow = x.new_full((), math.inf).copysign(x) if to == torch.float8_e5m2 else x.new_full((), math.nan)
+    return torch.where(beyond, overflow, rounded.to(x.dtype)).to(to)
 
 
-@op("CastLike", ignores=("saturate", "round_mode"))
-def cast_like(x: Tensor, target_type: Tensor) -> Tensor:
-    return x.to(target_type.dtype)
+@op("CastLike", ignores=("round_mode",))
+def cast_like(x: Tensor, target_type: Tensor, saturate: int = 1) -> Tensor:
+    return cast(x, target_type.dtype, saturate)
+
+
+# Half of the step below the largest value, relative to that value: 448 + 16, 240 + 8, 57344 + 4096.
+_HALF_STEP = {
+    torch.float8_e4m3fn: 16 / 448,
+    torch.float8_e4m3fnuz: 8 / 240,
+    torch.float8_e5m2: 4096 / 57344,
+    torch.float8_e5m2fnuz: 4096 / 57344,
+}

@@ -1,14 +1,16 @@
-"""Single indices picked along an axis: views, and one Unbind where several of them come from one value.
+"""Views of a value that exporters spell out in ways which copy it.
 
-Exporters write x.unbind(0) as a Gather, or a Slice and a Squeeze, for each part. Apart, each part's gradient fills a
-tensor as large as x, and all of them are added up.
+x.unbind(0) becomes a Gather, or a Slice and a Squeeze, for each part: apart, each part's gradient fills a tensor as
+large as x, and all of them are added up. x.transpose(2, 3) becomes a flattening of the first axes, a Transpose, and back.
 """
 
 from collections import defaultdict
+from dataclasses import replace
 
 from torch import Tensor
 
 from nc_scan.graph.nodes import Step
+from nc_scan.graph.ops.shape import reshape
 from nc_scan.graph.registry import ONNX, Operator
 from nc_scan.graph.rewriting import Steps, input_name
 
@@ -24,9 +26,17 @@ def _select_all(data: Tensor, axis: int, indices: list[int]) -> tuple[Tensor, ..
     return tuple(parts[index] for index in indices)
 
 
-# No operators of ONNX's, but what those with constant inputs come to.
+def _transpose_last(x: Tensor, flat: list[int], shape: list[int]) -> Tensor:
+    """x reshaped to `flat`, (-1, rows, columns), those two swapped, reshaped to `shape`."""
+    if x.dim() == 4 and flat[1:] == [*x.shape[2:]] and shape == [*x.shape[:2], x.shape[3], x.shape[2]]:
+        return x.transpose(2, 3)
+    return reshape(reshape(x, flat).transpose(1, 2), shape)
+
+
+# No operators of ONNX's, but what several of them, or those with constant inputs, come to.
 _SELECT = Operator(ONNX, "Select", 1, _select)
 _SELECT_ALL = Operator(ONNX, "SelectAll", 1, _select_all)
+_TRANSPOSE_LAST = Operator(ONNX, "TransposeLast", 1, _transpose_last)
 
 
 def pick_gathered(graph: Steps, gather: Step) -> None:
@@ -68,3 +78,16 @@ def join_picks(graph: Steps) -> None:
             outputs = tuple(step.outputs[0] for step in (first, *others))
             attributes = {"axis": axis, "indices": indices}
             graph.fuse(first, _SELECT_ALL, *others, attributes=attributes, outputs=outputs)
+
+
+def join_transpose(graph: Steps, last: Step) -> None:
+    """A Reshape of a Transpose of a Reshape, where the Transpose swaps the last two of three axes."""
+    swap = graph.writer(input_name(last, 0), "Transpose")
+    first = None if swap is None else graph.writer(input_name(swap, 0), "Reshape")
+    if swap is None or first is None or swap.attributes.get("perm") != [0, 2, 1]:
+        return
+    if any(step.attributes.get("allowzero") for step in (first, last)):
+        return
+    shape = [replace(source, position=2) for source in last.sources if source.position == 1]
+    changes = {"arguments": [None] * 3, "sources": [*first.sources, *shape], "attributes": {}}
+    graph.fuse(last, _TRANSPOSE_LAST, first, swap, **changes)
