@@ -138,6 +138,7 @@ def _accept(value: Any, element_type: int) -> Any:
 def _hand_out(value: Any, element_type: int) -> Any:
     """An output in its declared type, unless that would cut its gradient."""
     declared = OUTPUT_DTYPES.get(element_type)
-    if not isinstance(value, Tensor) or declared is None or declared.is_floating_point or value.requires_grad:
+    if not isinstance(value, Tensor) or declared is None or value.requires_grad:
         return value
-    return value.to(declared)
+    # Floating point follows the module's dtype, but for the eight bits of a quantised value.
+    return value.to(declared) if not declared.is_floating_point or declared.itemsize == 1 else value

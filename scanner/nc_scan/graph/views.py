@@ -1,7 +1,8 @@
 """Views of a value that exporters spell out in ways which copy it.
 
 x.unbind(0) becomes a Gather, or a Slice and a Squeeze, for each part: apart, each part's gradient fills a tensor as
-large as x, and all of them are added up. x.transpose(2, 3) becomes a flattening of the first axes, a Transpose, and back.
+large as x, and all of them are added up. x.transpose(2, 3) becomes a flattening of the first axes, a Transpose, and a
+Reshape back.
 """
 
 from collections import defaultdict

@@ -1,6 +1,6 @@
 """ONNX's own backend test suite, run through the importer.
 
-python -m tests.scanner.graph.conformance            prints the figures and every case that fails
+python -m tests.scanner.graph.conformance            prints the figures, every case that fails or has a wrong gradient
 python -m tests.scanner.graph.conformance --write    writes docs/operators.md as well
 """
 # ruff: noqa: T201
@@ -217,6 +217,8 @@ def document(results: list[tuple[Case, str | None]]) -> str:
 
 
 def main() -> None:
+    from tests.scanner.graph.gradients import WRONG, check_gradient
+
     everything = list(cases())
     problems = {id(case): failure(case) for case in everything}
     counted: dict[str, Counter[bool]] = defaultdict(Counter)
@@ -230,6 +232,13 @@ def main() -> None:
         print(f"{kind}: {counts[True]} of {sum(counts.values())} pass, {counts[True] / sum(counts.values()):.1%}")
     excluded = Counter(problems[id(case)] is None for case in everything if case.exclusion)
     print(f"not counted: {sum(excluded.values())}, of which {excluded[True]} pass all the same")
+    passing = [case for case in everything if case.exclusion is None and problems[id(case)] is None]
+    gradients = {case.name: check_gradient(case) for case in passing}
+    for name, outcome in gradients.items():
+        if outcome == WRONG:
+            print(f"{name}: the gradient differs from finite differences")
+    for outcome, count in Counter(gradients.values()).most_common():
+        print(f"gradient {outcome}: {count}")
     if "--write" in sys.argv:
         DOCUMENT.write_text(document([(case, problems[id(case)]) for case in everything]))
 
