@@ -1,5 +1,7 @@
 """Gradients of the backend suite's cases against central differences, in float64."""
 
+import math
+
 import torch
 from tests.scanner.graph.conformance import Case, as_torch
 from torch import Tensor
@@ -10,17 +12,21 @@ STEP = 1e-6
 # Rounding lets the gradient straight through on purpose.
 STRAIGHT_THROUGH = ("Quantize", "QLinear", "Integer")
 RIGHT, WRONG = "matches", "differs"
+# Spelt out, a query that may see no key makes a NaN; the graph replaces it, but autograd multiplies it by zero.
+NAN = "is NaN, from a value that the graph replaces"
 
 
 def check_gradient(case: Case) -> str:
     """RIGHT, WRONG, or why the derivative by the first floating-point input has nothing to be compared with."""
     if any(part in name for _, name in case.operators for part in STRAIGHT_THROUGH):
         return "rounds, and passes the gradient straight through"
+    if any(name == "BitCast" for _, name in case.operators):
+        return "reads bits, which are others in float64"
     values = [_as_double(as_torch(value)) for value in case.data[0][0]]
     position = next((p for p, v in enumerate(values) if isinstance(v, Tensor) and v.dtype == torch.float64), None)
     if position is None or not values[position].numel():
         return "no floating-point input"
-    module = to_torch(case.model, differentiable=False).double()
+    module = to_torch(case.model, outputs=_outputs(case), differentiable=False).double()
     weights: list[Tensor] = []
     generator = torch.Generator().manual_seed(0)
 
@@ -33,7 +39,9 @@ def check_gradient(case: Case) -> str:
         return sum(((w * y).sum() for w, y in zip(weights, floats, strict=True)), x.new_zeros(()))
 
     # A tiny shift leaves the ties and corners that the suite's round numbers sit on.
-    x = values[position]
+    x = torch.where(values[position].isfinite(), values[position], 0.5)
+    if float(x.abs().max()) * torch.finfo(x.dtype).eps > 1e-3 * STEP:
+        return "values too large for a step to change"
     moved = (x + 1e-3 * torch.rand(x.shape, dtype=torch.float64, generator=generator)).requires_grad_()
     direction = torch.randn(x.shape, dtype=torch.float64, generator=generator)
     y = score(moved)
@@ -43,13 +51,21 @@ def check_gradient(case: Case) -> str:
         return "the output is not finite"
     (gradient,) = torch.autograd.grad(y, moved, allow_unused=True)
     with torch.no_grad():
-        ahead, here, back = score(moved + STEP * direction), score(moved), score(moved - STEP * direction)
-    slopes = (ahead - here) / STEP, (here - back) / STEP
+        ahead, back = score(moved + STEP * direction), score(moved - STEP * direction)
+    slopes = (ahead - y.detach()) / STEP, (y.detach() - back) / STEP
     scale = max(1.0, *(abs(float(slope)) for slope in slopes))
     if not all(s.isfinite() for s in slopes) or abs(slopes[0] - slopes[1]) > 1e-2 * scale:
         return "not smooth there"
     found = 0.0 if gradient is None else float((gradient * direction).sum())
+    if math.isnan(found):
+        return NAN
     return RIGHT if abs(found - float(slopes[0] + slopes[1]) / 2) <= 1e-3 * scale else WRONG
+
+
+def _outputs(case: Case) -> list[str] | None:
+    """The logits of a light network, whose constant weights saturate the Softmax so that only rounding is left."""
+    last = case.model.graph.node[-1]
+    return [last.input[0]] if case.kind == "light" and last.op_type == "Softmax" else None
 
 
 def _as_double(value: object) -> object:

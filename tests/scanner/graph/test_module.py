@@ -138,17 +138,6 @@ def test_weights_are_frozen_unless_asked_otherwise() -> None:
     assert all(weight.requires_grad for weight in to_torch(network, trainable=True).parameters())
 
 
-def test_fusion_changes_no_value() -> None:
-    for network in (ResNet, ViT):
-        # As exported for training, the graph keeps its BatchNormalization, which torch's exporter folds otherwise.
-        options = {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False}
-        exported, images = export(build(network), **options), torch.rand(4, 3, 16, 16)
-        plain = to_torch(exported, fused=False)
-        fused = to_torch(exported)
-        assert len(fused._steps) < len(plain._steps)
-        torch.testing.assert_close(fused(images), plain(images), rtol=1e-4, atol=1e-5)
-
-
 _node = helper.make_node
 REFUSED = [
     ([_node("Blur", ["x"], ["y"], name="b", domain="acme")], UnsupportedModelError, "'b' .acme::Blur.*never loaded"),
