@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from nc_scan.graph import to_torch
 from nc_trainers.models.pytorch import resnet, simple_cnn
-from nc_trainers.models.vit import vit_b16, vit_tiny
+from nc_trainers.models.vit import vit_tiny
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "results" / "importer.md"
 SHAPE = (3, 32, 32)
@@ -35,7 +35,6 @@ NETWORKS = {
     "Simple-CNN": (simple_cnn, 64, 25),
     "ResNet": (resnet, 32, 15),
     "ViT, 4 blocks of 128": (vit_tiny, 64, 15),
-    "ViT-B/16": (vit_b16, 2, 4),
 }
 
 

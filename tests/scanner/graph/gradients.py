@@ -2,6 +2,7 @@
 
 import math
 
+import onnx
 import torch
 from tests.scanner.graph.conformance import Case, as_torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from nc_scan.graph import to_torch
 STEP = 1e-6
 # Rounding lets the gradient straight through on purpose.
 STRAIGHT_THROUGH = ("Quantize", "QLinear", "Integer")
+FLOAT8 = {value for name, value in onnx.TensorProto.DataType.items() if name.startswith("FLOAT8")}
 RIGHT, WRONG = "matches", "differs"
 # Spelt out, a query that may see no key makes a NaN; the graph replaces it, but autograd multiplies it by zero.
 NAN = "is NaN, from a value that the graph replaces"
@@ -20,6 +22,8 @@ def check_gradient(case: Case) -> str:
     """RIGHT, WRONG, or why the derivative by the first floating-point input has nothing to be compared with."""
     if any(part in name for _, name in case.operators for part in STRAIGHT_THROUGH):
         return "rounds, and passes the gradient straight through"
+    if any(value.type.tensor_type.elem_type in FLOAT8 for value in case.model.graph.output):
+        return "rounds to eight bits"
     if any(name == "BitCast" for _, name in case.operators):
         return "reads bits, which are others in float64"
     values = [_as_double(as_torch(value)) for value in case.data[0][0]]
