@@ -18,7 +18,7 @@ OURS = re.compile(r"nc-scan .*|^\| `--.*|^`--.*", re.MULTILINE)  # lines about n
 
 def named(page: Path) -> set[str]:
     lines = [line for line in OURS.findall(page.read_text("utf-8")) if "pip install" not in line]
-    return {name for line in lines for name in re.findall(r"(?<![\w-])--[a-z]+", line)}
+    return {name for line in lines for name in re.findall(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*", line)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
