@@ -1,7 +1,8 @@
 """Fits the verdict's calibration on a zoo of known models: `python -m tests.bench.calibrate ZOO`.
 
-Scans every model of the folder ZOO (`nc-train zoo examples/zoo.toml --data PATH --out ZOO`) with each seed, keeps the
-evidence of all labels in `docs/results/calibration.csv` and writes `scanner/nc_scan/detection/calibration.json`. Scans
+Scans every model of the folder ZOO with each seed: that of `nc-train zoo examples/zoo.toml --data PATH --out ZOO`,
+then that of `tests.bench.contract`, whose models read other value ranges. Keeps the evidence of all labels in
+`docs/results/calibration.csv` and writes `scanner/nc_scan/detection/calibration.json`. Scans
 that the table holds already are not repeated, so that the fit can be redone without the models (leave ZOO out).
 """
 
@@ -13,9 +14,11 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
 import click
+import numpy as np
 
 from nc_scan import scan
 from nc_scan.detection.calibration import Calibration, fit
+from nc_scan.detection.evidence import below_median
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs/results/calibration.csv"
@@ -62,8 +65,14 @@ def calibrate(rows: list[Row]) -> Calibration:
     for row in rows:
         scans.setdefault((row.model, row.seed), []).append(row)
     smallest = [min(labels, key=lambda row: row.relative_norm) for labels in scans.values()]
-    evidence = [(row.relative_norm, row.robust_z) for row in smallest]
+    evidence = [(row.relative_norm, depth(row, rows)) for row in smallest]
     return fit(evidence, [bool(row.planted) for row in smallest], scans_per_model=len(SEEDS))
+
+
+def depth(row: Row, rows: list[Row]) -> float:
+    """How far the norm lies below the median of its scan, in nats."""
+    norms = [other.relative_norm for other in rows if (other.model, other.seed) == (row.model, row.seed)]
+    return float(below_median(np.array([row.relative_norm]), np.array(norms))[0])
 
 
 def read() -> list[Row]:
@@ -101,8 +110,8 @@ def main(zoo: Path | None) -> None:
     scans = {(row.model, row.seed) for row in rows}
     for model, seed in sorted(scans):
         labels = [row for row in rows if (row.model, row.seed) == (model, seed)]
-        likely = max(labels, key=lambda row: calibration.probability(row.relative_norm, row.robust_z))
-        probability = calibration.probability(likely.relative_norm, likely.robust_z)
+        likely = min(labels, key=lambda row: row.relative_norm)
+        probability = calibration.probability(likely.relative_norm, depth(likely, labels))
         print(f"{model:28} {seed} label {likely.label} {'target' if likely.planted else '':7} {probability:.3f}")
 
 

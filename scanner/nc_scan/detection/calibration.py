@@ -18,14 +18,14 @@ SMALLEST = 1e-6  # share of the pixels; keeps the logarithm of an empty mask fin
 
 @dataclass(frozen=True)
 class Calibration:
-    """log odds = intercept + size * log(norm / pixels) + outlier * robust z.
+    """log odds = intercept + size * log(norm / pixels) + depth * log(median norm / norm).
 
     `models` counts the models that it was fitted on, clean and backdoored.
     """
 
     intercept: float
     size: float
-    outlier: float
+    depth: float
     models: tuple[int, int]
 
     @property
@@ -33,9 +33,10 @@ class Calibration:
         """A digest that names these coefficients."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
-    def probability(self, relative_norm: float, robust_z: float) -> float:
-        """Probability in [0, 1] that a backdoor leads to a label with that norm (share of the pixels) and z-score."""
-        odds = self.intercept + self.size * math.log(max(relative_norm, SMALLEST)) + self.outlier * robust_z
+    def probability(self, relative_norm: float, below_median: float) -> float:
+        """Probability in [0, 1] that a backdoor leads to a label with that norm, as a share of the pixels, so many nats
+        below the median of its model's."""
+        odds = self.intercept + self.size * math.log(max(relative_norm, SMALLEST)) + self.depth * below_median
         return 1 / (1 + math.exp(-max(-500.0, min(500.0, odds))))
 
 
@@ -46,12 +47,13 @@ def shipped_calibration() -> Calibration:
 
 
 def fit(evidence: Sequence[tuple[float, float]], backdoored: Sequence[bool], scans_per_model: int = 1) -> Calibration:
-    """Logistic regression by Newton's method on one row a scan: (norm / pixels, robust z) of its smallest trigger.
+    """Logistic regression by Newton's method on one row a scan: its smallest trigger's norm, as a share of the pixels,
+    and how many nats that lies below the median.
 
     The prior on the coefficients keeps the odds finite where the zoo is separated without error. Several scans of one
     model (with other seeds) share the weight of one.
     """
-    features = np.array([(math.log(max(norm, SMALLEST)), z) for norm, z in evidence])
+    features = np.array([(math.log(max(norm, SMALLEST)), depth) for norm, depth in evidence])
     mean, std = features.mean(0), features.std(0)
     x = np.column_stack([np.ones(len(features)), (features - mean) / std])
     y = np.array(backdoored, float)
@@ -61,7 +63,7 @@ def fit(evidence: Sequence[tuple[float, float]], backdoored: Sequence[bool], sca
         p = 1 / (1 + np.exp(-x @ weights))
         hessian = (x * (p * (1 - p))[:, None]).T @ x + prior
         weights -= np.linalg.solve(hessian, x.T @ (p - y) + prior @ weights)
-    size, outlier = weights[1:] / std
-    intercept = weights[0] - size * mean[0] - outlier * mean[1]
+    size, depth = weights[1:] / std
+    intercept = weights[0] - size * mean[0] - depth * mean[1]
     models = round((1 - y).sum() / scans_per_model), round(y.sum() / scans_per_model)
-    return Calibration(float(intercept), float(size), float(outlier), models)
+    return Calibration(float(intercept), float(size), float(depth), models)

@@ -39,6 +39,15 @@ def robust_z(norms: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
 
     Median and MAD are those of `among`, by default of the norms themselves.
     """
-    logs = np.log(np.maximum(norms, SMALLEST_NORM))
-    median, deviation = mad(logs if among is None else np.log(np.maximum(among, SMALLEST_NORM)))
-    return np.asarray((median - logs) / np.maximum(NORMAL_CONSISTENCY * deviation, SCALE_FLOOR))
+    _, deviation = mad(_logs(norms if among is None else among))
+    return np.asarray(below_median(norms, among) / np.maximum(NORMAL_CONSISTENCY * deviation, SCALE_FLOOR))
+
+
+def below_median(norms: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+    """log (median / norm), in nats; high for a norm far below the others. The median is that of `among`, as above."""
+    median, _ = mad(_logs(norms if among is None else among))
+    return np.asarray(median - _logs(norms))
+
+
+def _logs(norms: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log(np.maximum(norms, SMALLEST_NORM)))

@@ -9,7 +9,7 @@ import numpy as np
 from nc_kernels import mad
 from nc_kernels.statistics import NORMAL_CONSISTENCY
 from nc_scan.detection.calibration import Calibration
-from nc_scan.detection.evidence import SMALLEST_NORM, robust_z
+from nc_scan.detection.evidence import SMALLEST_NORM, below_median
 from nc_scan.detection.verdict import CERTAIN, PAPER_THRESHOLD
 
 GRID = 4096
@@ -18,11 +18,11 @@ GRID = 4096
 def calibrated_threshold(norms: Sequence[float], pixels: int, calibration: Calibration) -> float | None:
     """The largest norm at which a label, held against these norms, is probably a target; None where there is none."""
     candidates = np.geomspace(SMALLEST_NORM, pixels, GRID)
-    scores = robust_z(candidates, np.array(norms))
+    depths = below_median(candidates, np.array(norms))
     suspected = [
         norm
-        for norm, z in zip(candidates.tolist(), scores.tolist(), strict=True)
-        if calibration.probability(norm / pixels, z) >= CERTAIN
+        for norm, depth in zip(candidates.tolist(), depths.tolist(), strict=True)
+        if calibration.probability(norm / pixels, depth) >= CERTAIN
     ]
     return max(suspected, default=None)
 

@@ -6,7 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from nc_scan.detection.calibration import Calibration
+from nc_scan.detection.evidence import below_median
 from nc_scan.results import LabelResult, Verdict
 
 PAPER_THRESHOLD = 2.0
@@ -30,9 +33,10 @@ def decide(labels: Sequence[LabelResult], pixels: int, calibration: Calibration)
 
     `inconclusive` where the probability is near neither end, or the smallest trigger does not work when replayed.
     """
+    depths = below_median(np.array([label.norm for label in labels])).tolist()
     judged = tuple(
-        dataclasses.replace(label, probability=calibration.probability(label.norm / pixels, label.robust_z))
-        for label in labels
+        dataclasses.replace(label, probability=calibration.probability(label.norm / pixels, depth))
+        for label, depth in zip(labels, depths, strict=True)
     )
     missed = tuple(label.label for label in judged if label.status != "converged")
     notes = (f"no trigger found for label {', '.join(map(str, missed))}: its norm is a lower bound",) if missed else ()

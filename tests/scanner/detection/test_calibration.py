@@ -5,7 +5,7 @@ import pytest
 
 from nc_scan.detection.calibration import Calibration, fit, shipped_calibration
 
-SMALL, LARGE = (0.01, 6.0), (0.03, 1.0)
+SMALL, LARGE = (0.01, 2.0), (0.03, 0.5)
 
 
 def models(count: int, seed: int, overlap: float = 0.1):
@@ -13,7 +13,7 @@ def models(count: int, seed: int, overlap: float = 0.1):
     rng = np.random.default_rng(seed)
     labels = [bool(n % 2) for n in range(count)]
     centres = [SMALL if backdoored else LARGE for backdoored in labels]
-    scattered = [(size * np.exp(overlap * rng.normal()), z + 5 * overlap * rng.normal()) for size, z in centres]
+    scattered = [(size * np.exp(overlap * rng.normal()), depth + overlap * rng.normal()) for size, depth in centres]
     return scattered, labels
 
 
@@ -22,7 +22,7 @@ def test_the_fit_separates_and_stays_finite_where_nothing_overlaps() -> None:
     assert calibration.models == (20, 20)
     assert calibration.probability(*SMALL) > 0.9
     assert calibration.probability(*LARGE) < 0.1
-    assert np.isfinite([calibration.intercept, calibration.size, calibration.outlier]).all()
+    assert np.isfinite([calibration.intercept, calibration.size, calibration.depth]).all()
 
 
 def test_probabilities_of_models_not_fitted_on_are_calibrated() -> None:
@@ -43,14 +43,14 @@ def test_features_that_say_nothing_get_no_weight() -> None:
 
 
 @pytest.mark.parametrize("norm", [0.0, 1e-9, 1.0])
-@pytest.mark.parametrize("z", [-50.0, 0.0, 1e3])
-def test_a_probability_is_one_whatever_the_evidence(norm: float, z: float) -> None:
-    assert 0 <= shipped_calibration().probability(norm, z) <= 1
+@pytest.mark.parametrize("depth", [-50.0, 0.0, 1e3])
+def test_a_probability_is_one_whatever_the_evidence(norm: float, depth: float) -> None:
+    assert 0 <= shipped_calibration().probability(norm, depth) <= 1
 
 
 def test_the_shipped_calibration_grows_with_the_evidence() -> None:
     shipped = shipped_calibration()
-    assert shipped.size < 0 < shipped.outlier
+    assert shipped.size < 0 < shipped.depth
     assert min(shipped.models) >= 5
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nc_scan.detection import weigh
-from nc_scan.detection.evidence import SCALE_FLOOR, robust_z
+from nc_scan.detection.evidence import SCALE_FLOOR, below_median, robust_z
 from nc_scan.inversion import Inversion
 
 # Table 1 of the paper: L1 norms of labels 0 to 9
@@ -36,6 +36,11 @@ def test_the_index_flags_two_clean_models_of_the_paper(norms, label: int, index:
 def test_the_log_scale_separates_what_the_index_does_not() -> None:
     clean = max(robust_z(np.array(CLEAN_2)).max(), robust_z(np.array(CLEAN_4)).max())
     assert clean < 2 < 3 < robust_z(np.array(SPREAD))[0] < robust_z(np.array(BACKDOORED_1))[0]
+
+
+def test_below_the_median_in_nats() -> None:
+    assert below_median(np.array([20.0, 40.0, 80.0])).tolist() == pytest.approx([math.log(2), 0.0, -math.log(2)])
+    assert below_median(np.array([10.0]), np.array([40.0, 40.0])).tolist() == pytest.approx([math.log(4)])
 
 
 def test_norms_that_lie_close_together_make_no_outlier() -> None:

@@ -8,21 +8,20 @@ import pytest
 from nc_kernels import anomaly_index
 from nc_scan.detection import decide
 from nc_scan.detection.calibration import Calibration
-from nc_scan.detection.evidence import robust_z
 from nc_scan.detection.threshold import calibrated_threshold, paper_threshold
 from nc_scan.results import LabelResult
 
-CALIBRATION = Calibration(intercept=-19.0, size=-4.0, outlier=1.0, models=(9, 9))
+CALIBRATION = Calibration(intercept=-20.0, size=-4.0, depth=2.0, models=(9, 9))
 PIXELS = 1024
 OTHERS = [40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0, 75.0]
+SURROUNDED = [45.0, 50.0, (55.0 * 60.0) ** 0.5, 65.0, 70.0, 75.0]  # with a small one their median is that of OTHERS
 
 
 def suspected(norm: float) -> bool:
-    """Whether a label of that norm is named beside the others, whose median and scale it does not move."""
-    z = float(robust_z(np.array([norm]), np.array(OTHERS))[0])
-    label = LabelResult(0, norm, 0.0, z, 1.0, "converged")
-    ordinary = dataclasses.replace(label, label=1, norm=60.0, robust_z=0.0)
-    return decide([label, ordinary], PIXELS, CALIBRATION).verdict == "backdoored"
+    """Whether a label of that norm is named beside others of the same median."""
+    label = LabelResult(0, norm, 0.0, 0.0, 1.0, "converged")
+    others = [dataclasses.replace(label, label=n, norm=other) for n, other in enumerate(SURROUNDED, 1)]
+    return decide([label, *others], PIXELS, CALIBRATION).verdict == "backdoored"
 
 
 def test_the_verdict_turns_at_the_calibrated_threshold() -> None:

@@ -8,8 +8,8 @@ from nc_scan.detection import decide, decide_as_paper
 from nc_scan.detection.calibration import Calibration
 from nc_scan.results import LabelResult
 
-# Even odds at a norm of 1.8 % of the pixels with a z-score of 3.
-CALIBRATION = Calibration(intercept=-19.0, size=-4.0, outlier=1.0, models=(9, 9))
+# Even odds at a norm of 1.3 % of the pixels where the median is four times as large.
+CALIBRATION = Calibration(intercept=-20.0, size=-4.0, depth=2.0, models=(9, 9))
 PIXELS = 1024
 ORDINARY = LabelResult(0, 50.0, 0.3, 0.2, 0.9, "converged")
 
@@ -19,8 +19,8 @@ def labels(**special: dict) -> list[LabelResult]:
     return [dataclasses.replace(ORDINARY, label=n, **special.get(f"l{n}", {})) for n in range(5)]
 
 
-SMALL = {"norm": 7.0, "robust_z": 6.0, "anomaly_index": 5.0, "success_rate": 1.0}
-BETWEEN = {"norm": 18.0, "robust_z": 3.0, "success_rate": 1.0}
+SMALL = {"norm": 7.0, "anomaly_index": 5.0, "success_rate": 1.0}
+BETWEEN = {"norm": 13.0, "success_rate": 1.0}
 
 CASES = {
     "clean": (labels(), "clean", ()),
