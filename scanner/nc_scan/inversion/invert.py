@@ -143,8 +143,9 @@ def _start(
 ) -> tuple[StackedAdam, StackedAdam]:
     """Masks of a random level, patterns of random blocks in two colours, opposite corners of the colour cube.
 
-    A search that starts from fine noise rarely meets a patch trigger; which blocks meet it depends on their colour, so
-    the starts of a label take the corners in turn.
+    A search that starts from fine noise rarely meets a patch trigger; which blocks meet it depends on their colour. So
+    the starts come in pairs, each the negative of the other, and the pairs of a label take the cube's diagonals in
+    turn: with eight starts each block has each of the eight colours once.
     """
     channels, height, width = images.shape[1:]
     starts = settings.starts
@@ -154,9 +155,11 @@ def _start(
 
     low, high = MASK_LEVELS
     masks = low + (high - low) * uniform(1, 1, 1) + MASK_NOISE * (uniform(1, height, width) - 0.5)
-    fields = uniform(1, -(-height // BLOCK), -(-width // BLOCK)) < 0.5
-    corners = (torch.arange(starts)[:, None] >> torch.arange(channels)) % 2 == 1
-    blocks = (fields ^ corners[:, :, None, None]).float()
+    pairs = torch.arange(starts) // 2
+    fields = (uniform(1, -(-height // BLOCK), -(-width // BLOCK)) < 0.5)[:, 2 * pairs]
+    corners = (pairs[:, None] >> torch.arange(channels)) % 2 == 1
+    negative = (torch.arange(starts) % 2 == 1)[:, None, None, None]
+    blocks = (fields ^ corners[:, :, None, None] ^ negative).float()
     patterns = blocks.repeat_interleave(BLOCK, 3).repeat_interleave(BLOCK, 4)[..., :height, :width]
     return (
         StackedAdam(masks.flatten(0, 1).to(images.device), settings.mask_rate, settings.betas),

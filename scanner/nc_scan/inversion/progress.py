@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nc_scan.inversion.settings import InversionSettings
 
+MOSTLY = 0.9  # share of the probes that a trigger turns
 SHRINK = 0.98  # a smaller decrease of the norm than to this share of it is no progress
 
 
@@ -56,9 +57,11 @@ class LabelProgress:
     def behind(self, count: int) -> Tensor:
         """Which searches (bool) have at least `count` better ones beside them for their label.
 
-        Better is a smaller successful trigger or a higher success; where the cost is fixed, a lower loss.
+        Better is a smaller mask, averaged over the recent steps, among those that mostly succeed; where the cost is
+        fixed, a lower loss.
         """
-        keys = (self.norm, -self.success) if self._settings.smallest else (self.loss,)
+        sizes = self._mean_mask.sum((1, 2, 3))
+        keys = ((self.success < MOSTLY).float(), sizes) if self._settings.smallest else (self.loss,)
         searches: dict[int, list[int]] = {}
         for row in sorted(range(len(self.labels)), key=torch.stack(keys, 1).tolist().__getitem__):
             searches.setdefault(int(self.labels[row]), []).append(row)

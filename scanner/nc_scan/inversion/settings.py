@@ -43,8 +43,8 @@ class InversionSettings:
 
 ADAPTIVE = InversionSettings(
     starts=8,
-    rounds=((45, 2), (100, 1)),
-    steps=360,
+    rounds=((75, 2), (120, 1)),
+    steps=330,
     batch=8,
     mask_rate=0.1,
     pattern_rate=0.2,
