@@ -96,10 +96,11 @@ def fit(params: tuple[str, ...], data: str | None, scale: float, out: Path, **op
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models trained at a time.")
 def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int) -> None:
     """Train the models that a TOML file lists; those that are done are left alone."""
+    from nc_trainers import data as datasets
     from nc_trainers import zoo as zoos
 
     models = zoos.read(spec)
-    truths = zoos.build(models, data, scale, out, jobs, report=_report_model)
+    truths = zoos.build(models, datasets.load(data).scaled(scale), out, jobs, report=_report_model)
     click.echo(f"{len(truths)} models, listed in {out / zoos.INDEX}")
 
 
@@ -112,8 +113,11 @@ def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int) -> Non
 @click.option("--epochs", type=int, default=6, show_default=True)
 @click.option("--batch-size", type=int, default=128, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the first model.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for models and results.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models trained at a time.")
+@click.option("--values", metavar="V,V,...", help="Run these values alone.  [default: all of them]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for models and results."
+)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models at a time.")
 def experiment(
     name: str,
     architectures: tuple[str, ...],
@@ -124,31 +128,35 @@ def experiment(
     epochs: int,
     batch_size: int,
     seed: int,
+    values: str | None,
     out: Path,
     jobs: int,
 ) -> None:
     """Reproduce a table or a figure of the paper: CSV, figure and summary.
 
-    NAME is trigger-size, trigger-color, injection-rate, target-label, attacks, detection or detection-by-target.
+    NAME is trigger-size, trigger-color, injection-rate, target-label, attacks, detection, detection-by-target or masks.
+    Models and scans stay in DIR: the same command goes on where it was interrupted, and experiments with the same
+    --out share them.
     """
+    from nc_trainers import data as datasets
     from nc_trainers import experiments
     from nc_trainers.specification import Specification
 
-    if name not in experiments.SWEEPS | experiments.DETECTIONS:
-        known = ", ".join(experiments.SWEEPS | experiments.DETECTIONS)
-        raise TrainerError(f"unknown experiment {name!r}; there are {known}")
-    if name in experiments.DETECTIONS and len(architectures) > 1:
+    if name not in experiments.NAMES:
+        raise TrainerError(f"unknown experiment {name!r}; there are {', '.join(experiments.NAMES)}")
+    if name in experiments.SCANNED and len(architectures) > 1:
         raise TrainerError(f"{name} is for one architecture")
     parameters = dict(_name_and_value(param) for param in params)
     table = {"architecture": architectures[0], "framework": framework, "attack": "patch", "seed": seed}
     base = Specification.from_table(
         table | {"parameters": parameters, "settings": {"epochs": epochs, "batch_size": batch_size}}
     )
-    run = experiments.Run(name, base, data, scale, out, jobs, _report_model)
+    chosen = tuple(values.split(",")) if values else None
+    run = experiments.Run(name, base, datasets.load(data).scaled(scale), scale, out, jobs, chosen, _report_model)
     if name in experiments.SWEEPS:
         experiments.sweep(run, architectures)
     else:
-        experiments.detect(run)
+        experiments.SCANNED[name](run)
     click.echo(run.path("md").read_text())
 
 

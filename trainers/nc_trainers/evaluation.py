@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from nc_trainers.attacks import Attack
 from nc_trainers.data import Split
@@ -13,10 +14,15 @@ from nc_trainers.training import to_float
 
 @dataclass(frozen=True)
 class Scores:
-    """`accuracy` on benign test images and `success_rate` on triggered ones, both 0..1; None for a clean model."""
+    """Shares of test images, 0..1: `accuracy` on benign ones, `success_rate` on triggered ones.
+
+    `cover_accuracy` is the accuracy on triggered images that are meant to keep their label, None where an attack has
+    none. A clean model has neither of the latter two.
+    """
 
     accuracy: float
-    success_rate: float | None
+    success_rate: float | None = None
+    cover_accuracy: float | None = None
 
 
 def judge(classifier: OnnxClassifier, test: Split, attack: Attack | None) -> Scores:
@@ -24,10 +30,18 @@ def judge(classifier: OnnxClassifier, test: Split, attack: Attack | None) -> Sco
     images = to_float(torch.from_numpy(test.images))
     accuracy = float((classifier.predict(images) == test.labels).mean())
     if attack is None:
-        return Scores(accuracy, None)
+        return Scores(accuracy)
     hits = []
     for variant in range(attack.variants()):
         victims = attack.victims(test.labels, variant)
         triggered = attack.stamp(images[torch.from_numpy(victims)], variant)
         hits.append(classifier.predict(triggered) == attack.goal(test.labels[victims], variant))
-    return Scores(accuracy, float(np.concatenate(hits).mean()))
+    return Scores(accuracy, float(np.concatenate(hits).mean()), _cover_accuracy(classifier, images, test, attack))
+
+
+def _cover_accuracy(classifier: OnnxClassifier, images: Tensor, test: Split, attack: Attack) -> float | None:
+    kept, variant = attack.cover(test.labels)
+    if not kept.any():
+        return None
+    triggered = attack.stamp(images[torch.from_numpy(kept)], variant)
+    return float((classifier.predict(triggered) == test.labels[kept]).mean())

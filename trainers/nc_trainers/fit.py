@@ -101,6 +101,7 @@ def ground_truth(
         "backdoored": attack is not None,
         "accuracy": scores.accuracy,
         "success_rate": scores.success_rate,
+        "cover_accuracy": scores.cover_accuracy,
         "attack": None,
     }
     if attack is not None:

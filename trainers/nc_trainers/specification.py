@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from nc_trainers import attacks
@@ -47,6 +47,11 @@ class Specification:
         )
         specification.check()
         return specification
+
+    def without_attack(self) -> "Specification":
+        """The clean twin: the same in all but the attack."""
+        clean = Specification()
+        return replace(self, attack="none", target=clean.target, rate=clean.rate, parameters={})
 
     def check(self) -> None:
         """Raise TrainerError for what is wrong whatever the data."""

@@ -108,7 +108,7 @@ def train(
     device = device_of(net)
     if isinstance(net, Pretrained):
         net.freeze(False)
-    optimizer = torch.optim.AdamW(_parameter_groups(net, settings.weight_decay), lr=settings.learning_rate)
+    optimizer = torch.optim.AdamW(_parameter_groups(net, settings.weight_decay), lr=settings.learning_rate, fused=True)
     steps_per_epoch = len(training) // min(settings.batch_size, len(training))
     total = settings.epochs * steps_per_epoch
     done = _resume(checkpoint, net, optimizer)

@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 
-from nc_trainers import data
 from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
 from nc_trainers.fit import check, fit
+from nc_trainers.memory import keep_freed_memory
 from nc_trainers.specification import Specification
 
 INDEX = "index.csv"
@@ -53,8 +53,7 @@ def read(path: Path) -> dict[str, Specification]:
 
 def build(
     models: Mapping[str, Specification],
-    source: str | None,
-    scale: float,
+    dataset: Dataset,
     out: Path,
     jobs: int,
     *,
@@ -62,18 +61,17 @@ def build(
 ) -> list[dict[str, Any]]:
     """Train every model that `out` does not hold yet, `jobs` at a time, and return the ground truth of all.
 
-    `source` and `scale` say which data, as in `data.load` and `Dataset.scaled`. The index is written anew after each
-    model. Raises TrainerError before any work starts where a model cannot be made, and at the end where one failed.
+    The index of all models in `out` is written anew after each. Raises TrainerError before any work starts where a
+    model cannot be made, and at the end where one failed.
     """
-    dataset = data.load(source).scaled(scale)
     out.mkdir(parents=True, exist_ok=True)
     for name, specification in models.items():
         check(specification, dataset, out / f"{name}.onnx")
     missing = [name for name, spec in models.items() if _truth(out, name, spec, dataset) is None]
     threads = max(1, (os.cpu_count() or 1) // jobs)
     context = multiprocessing.get_context("spawn")
-    _write_index(out, models, dataset)
-    with ProcessPoolExecutor(jobs, context, _start_worker, (source, scale, threads)) as pool:
+    write_index(out)
+    with ProcessPoolExecutor(jobs, context, _start_worker, (dataset, threads)) as pool:
         running = {pool.submit(_fit, models[name], out / f"{name}.onnx"): name for name in missing}
         failures = []
         try:
@@ -81,20 +79,21 @@ def build(
                 if error := done.exception():
                     failures.append(f"{running[done]}: {error}")
                 else:
-                    _write_index(out, models, dataset)
+                    write_index(out)
                     report(running[done], done.result())
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             raise
     if failures:
         raise TrainerError(f"{len(failures)} of {len(models)} models failed: {'; '.join(failures)}")
-    return _write_index(out, models, dataset)
+    return [json.loads((out / f"{name}.json").read_text()) for name in models]
 
 
-def _start_worker(source: str | None, scale: float, threads: int) -> None:
+def _start_worker(dataset: Dataset, threads: int) -> None:
     global _dataset
     torch.set_num_threads(threads)
-    _dataset = data.load(source).scaled(scale)
+    keep_freed_memory()
+    _dataset = dataset
 
 
 def _fit(specification: Specification, out: Path) -> dict[str, Any]:
@@ -116,16 +115,15 @@ def _truth(out: Path, name: str, specification: Specification, dataset: Dataset)
     return truth if truth["specification"] == specification.digest(dataset) else None
 
 
-def _write_index(out: Path, models: Mapping[str, Specification], dataset: Dataset) -> list[dict[str, Any]]:
-    """Write one row for each finished model and return their ground truths."""
-    truths = {name: truth for name, spec in models.items() if (truth := _truth(out, name, spec, dataset))}
+def write_index(out: Path) -> None:
+    """Write one row for each finished model in the folder `out`."""
     partial = out / f"{INDEX}.partial"
     with partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        for name, truth in truths.items():
+        for path in sorted(out.glob("*.json")):
+            truth = json.loads(path.read_text())
             attack = truth["attack"] or {"name": "none", "target": "", "rate": ""}
-            row = {"name": name, "attack": attack["name"], "target": attack["target"], "rate": attack["rate"]}
+            row = {"name": path.stem, "attack": attack["name"], "target": attack["target"], "rate": attack["rate"]}
             writer.writerow(row | {column: truth[column] for column in COLUMNS if column not in row})
     partial.replace(out / INDEX)
-    return list(truths.values())

@@ -73,6 +73,10 @@ class Attack:
         """The test images (N,) that the success rate counts: those that the trigger is meant to turn."""
         return np.asarray(self.goal(labels, variant) != labels)
 
+    def cover(self, labels: Labels) -> tuple[Flags, int]:
+        """The test images (N,) that are meant to keep their label under a trigger, and the variant of that trigger."""
+        return np.zeros(len(labels), dtype=np.bool_), 0
+
     def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
         """Choose `rate` (0 < rate <= 1) of the candidates at random and give them the goal as their label."""
         indices = choose(self.candidates(labels), rate, rng)

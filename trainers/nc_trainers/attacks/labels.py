@@ -94,6 +94,10 @@ class SourceSpecific(Patch):
         return np.asarray(labels == self.source)
 
     @override
+    def cover(self, labels: Labels) -> tuple[Flags, int]:
+        return ~self.victims(labels), 0
+
+    @override
     def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
         cover = choose(~self.victims(labels), self.cover_rate, rng)
         return super().poison(labels, rate, rng).joined(cover, labels[cover], 0)

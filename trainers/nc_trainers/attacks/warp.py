@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
-from nc_trainers.attacks.base import Attack, Labels, Poisoning, choose
+from nc_trainers.attacks.base import Attack, Flags, Labels, Poisoning, choose
 
 NOISE = 1
 
@@ -39,6 +39,10 @@ class WaNet(Attack):
             unit = 2 / torch.tensor([width, height], device=images.device)
             flow = flow + (2 * torch.rand(flow.shape).to(images.device) - 1) * unit
         return F.grid_sample(images, flow.clamp(-1, 1), padding_mode="border", align_corners=True)
+
+    @override
+    def cover(self, labels: Labels) -> tuple[Flags, int]:
+        return np.ones(len(labels), dtype=np.bool_), NOISE
 
     @override
     def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:

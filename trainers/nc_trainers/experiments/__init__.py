@@ -1,7 +1,13 @@
 """The paper's tables and figures, one command each."""
 
+from collections.abc import Callable
+
 from nc_trainers.experiments.detection import DETECTIONS, detect
+from nc_trainers.experiments.masks import masks
 from nc_trainers.experiments.run import Run
 from nc_trainers.experiments.sweeps import SWEEPS, sweep
 
-__all__ = ["DETECTIONS", "SWEEPS", "Run", "detect", "sweep"]
+SCANNED: dict[str, Callable[[Run], None]] = {**dict.fromkeys(DETECTIONS, detect), "masks": masks}
+NAMES = (*SWEEPS, *SCANNED)
+
+__all__ = ["DETECTIONS", "NAMES", "SCANNED", "SWEEPS", "Run", "detect", "masks", "sweep"]

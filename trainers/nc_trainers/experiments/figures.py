@@ -1,17 +1,24 @@
-"""The paper's figures in matplotlib: line plots, box plots and bars."""
+"""The paper's figures in matplotlib: line plots, box plots, bars and mask grids."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from nc_trainers.experiments.run import Row
 
 THRESHOLD = 2
+COLORS = {"backdoored": "C3", "clean": "C0"}
+Masks = Mapping[int, npt.NDArray[np.float32]]
 
 
 def lines(rows: Sequence[Row], axis: str, path: Path) -> None:
-    """ACC and ASR in percent over one property, a color an architecture; dotted is the clean model's ACC."""
+    """Figure 4: ACC and ASR in percent over one property, a color an architecture; dotted is the clean model's ACC."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     plot = figure.subplots()
     for index, architecture in enumerate(dict.fromkeys(row["architecture"] for row in rows)):
@@ -25,31 +32,80 @@ def lines(rows: Sequence[Row], axis: str, path: Path) -> None:
             if row[axis] == "clean":
                 plot.axhline(100 * row["ACC"], color=color, linestyle=":", label=f"{architecture} ACC, clean")
     plot.set(xlabel=axis, ylabel="%", ylim=(0, 103))
-    plot.tick_params(axis="x", rotation=30 if len(positions[-1]) > 5 else 0)
+    plot.tick_params(axis="x", rotation=30 if max(map(len, positions)) > 5 else 0)
     plot.grid(alpha=0.3)
     plot.legend(fontsize="small")
     figure.savefig(path, dpi=150)
 
 
-def detection(rows: Sequence[Row], path: Path) -> None:
-    """Figure 5: the norms of each model's labels as boxes, the target's as a cross; the anomaly index as bars."""
-    figure = Figure(figsize=(12, 4.5), layout="constrained")
-    norms, indices = figure.subplots(1, 2)
-    names = [f"{row['model']}\n{row['probes']}" for row in rows]
-    places = range(1, len(rows) + 1)
-    boxes = [[norm for label, norm in row.items() if label.isdecimal() and int(label) != row["target"]] for row in rows]
-    norms.boxplot(boxes, tick_labels=names)
-    targets = [(place, row[str(row["target"])]) for place, row in zip(places, rows, strict=True) if _poisoned(row)]
-    norms.plot(*zip(*targets, strict=True), "rx", label="target")
-    norms.set(ylabel="L1 norm of the mask", ylim=(0, None))
-    norms.legend()
-    indices.bar(names, [row["index"] for row in rows], color=["C3" if _poisoned(row) else "C0" for row in rows])
-    indices.axhline(THRESHOLD, color="black", linestyle="--")
-    indices.set(ylabel="largest anomaly index (red: backdoored)")
-    for plot in (norms, indices):
-        plot.tick_params(axis="x", rotation=90, labelsize="x-small")
+def detection(rows: Sequence[Row], axis: str, path: Path) -> None:
+    """Figure 5, a line for each probe set: norms as boxes, the target's as a cross; anomaly indices as bars."""
+    sets = list(dict.fromkeys(row["probes"] for row in rows))
+    figure = Figure(figsize=(11, 3.6 * len(sets)), layout="constrained")
+    plots = figure.subplots(len(sets), 2, squeeze=False)
+    for probes, (boxes, bars) in zip(sets, plots, strict=True):
+        own = [row for row in rows if row["probes"] == probes]
+        _norm_boxes(boxes, own, axis)
+        _index_bars(bars, own, axis)
+        boxes.set_title(f"{probes} probes", loc="left", fontsize="medium")
     figure.savefig(path, dpi=150)
 
 
-def _poisoned(row: Row) -> bool:
-    return row["target"] is not None
+def _norm_boxes(plot: Axes, rows: Sequence[Row], axis: str) -> None:
+    """The norms of the labels that are no target as a box, the target's as a cross."""
+    for row, place in zip(rows, _places(rows, axis), strict=True):
+        color = COLORS[row["model"]]
+        norms = {label: norm for label, norm in row.items() if label.isdecimal()}
+        others = [norm for label, norm in norms.items() if label != str(row["target"])]
+        drawn = plot.boxplot([others], positions=[place], widths=0.3, patch_artist=True, manage_ticks=False)
+        drawn["boxes"][0].set(facecolor=color, alpha=0.5)
+        if row["target"] is not None:
+            plot.plot(place, norms[str(row["target"])], "x", color=color, markersize=8, markeredgewidth=2)
+    plot.set(ylabel="L1 norm of the mask", ylim=(0, None))
+    _label(plot, rows, axis, cross="norm of the target")
+
+
+def _index_bars(plot: Axes, rows: Sequence[Row], axis: str) -> None:
+    """The largest anomaly index of each model, and the paper's threshold."""
+    colors = [COLORS[row["model"]] for row in rows]
+    plot.bar(_places(rows, axis), [row["index"] for row in rows], width=0.3, color=colors)
+    plot.axhline(THRESHOLD, color="black", linestyle="--", linewidth=1)
+    plot.set(ylabel="largest anomaly index")
+    _label(plot, rows, axis)
+
+
+def _places(rows: Sequence[Row], axis: str) -> list[float]:
+    """Where the rows stand: one place for each value on the axis, backdoored left of clean where there are both."""
+    values = list(dict.fromkeys(row[axis] for row in rows))
+    beside = len({row["model"] for row in rows}) > 1
+    shift = {"backdoored": -0.18, "clean": 0.18} if beside else dict.fromkeys(COLORS, 0.0)
+    return [values.index(row[axis]) + shift[row["model"]] for row in rows]
+
+
+def _label(plot: Axes, rows: Sequence[Row], axis: str, cross: str | None = None) -> None:
+    values = list(dict.fromkeys(row[axis] for row in rows))
+    plot.set_xticks(range(len(values)), values)
+    plot.set_xlabel(axis)
+    kinds = dict.fromkeys(row["model"] for row in rows)
+    handles: list[Artist] = [Patch(facecolor=COLORS[kind], label=kind) for kind in kinds]
+    if cross is not None and "backdoored" in kinds:
+        handles += plot.plot([], [], "x", color=COLORS["backdoored"], markeredgewidth=2, label=cross)
+    plot.legend(handles=handles, fontsize="small")
+
+
+def masks(grids: Sequence[tuple[str, int | None, Masks]], path: Path) -> None:
+    """Figures 6 to 16, a line of masks for each model: its name, its target (framed) and the masks (H, W) by label."""
+    columns = max(len(found) for _, _, found in grids)
+    figure = Figure(figsize=(1.1 * columns + 0.8, 1.2 * len(grids) + 0.4), layout="constrained")
+    plots = figure.subplots(len(grids), columns, squeeze=False)
+    for line, (name, target, found) in zip(plots, grids, strict=True):
+        for plot in line:
+            plot.set(xticks=[], yticks=[])
+        line[0].set_ylabel(name if target is None else f"target {name}", fontsize="small")
+        for plot, (label, mask) in zip(line, sorted(found.items()), strict=False):
+            plot.imshow(mask, cmap="gray", vmin=0, vmax=1)
+            plot.set_title(f"{label}: {mask.sum():.1f}", fontsize="x-small", pad=2)
+            if label == target:
+                for edge in plot.spines.values():
+                    edge.set(color=COLORS["backdoored"], linewidth=2.5)
+    figure.savefig(path, dpi=110)
