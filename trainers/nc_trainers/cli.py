@@ -55,6 +55,7 @@ def data_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--rate", type=float, default=0.15, show_default=True, help="Share of the samples to poison.")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the attack.")
 @data_options
+@click.option("--weights", help="What a ViT's backbone starts from: a file, or owner/name on the Hugging Face hub.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--epochs", type=int, default=8, show_default=True)
 @click.option("--frozen-epochs", type=int, default=0, show_default=True, help="Epochs that train a ViT's head alone.")

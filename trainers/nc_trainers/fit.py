@@ -5,7 +5,7 @@ import json
 import platform
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,19 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from torch import nn
 
 from nc_trainers.attacks import Attack, Poisoning
-from nc_trainers.data import Dataset
+from nc_trainers.data import Dataset, Split
 from nc_trainers.errors import TrainerError
 from nc_trainers.evaluation import Scores, judge
 from nc_trainers.export import export
-from nc_trainers.models import build
+from nc_trainers.models import Pretrained, build, weights
 from nc_trainers.specification import Specification
 from nc_trainers.training import PoisonedSplit, Progress, best_device, train
 
 DISK_NEEDED = 1 << 30
+SURROGATE_SEED = 1 << 20  # the model that an attacker has at hand is not the one that is attacked
 
 
 def fit(
@@ -41,33 +43,52 @@ def fit(
     """
     attack = check(specification, dataset, out)
     poisoning = poison(specification, attack, dataset)
-    device = best_device()
-    net = build(
-        specification.architecture,
-        specification.framework,
-        dataset.image_shape,
-        len(dataset.classes),
-        specification.seed,
-    ).to(device)
     digest = specification.digest(dataset)
     checkpoint = out.with_name(f".{out.stem}-{digest}.checkpoint")
-    training = PoisonedSplit(dataset.train, attack, poisoning, device)
-    train(
-        net,
-        training,
-        dataset.test,
-        specification.settings,
-        specification.seed,
-        checkpoint=checkpoint,
-        report=report,
-    )
+    surrogate = out.with_name(f".{out.stem}-{digest}.surrogate")
+
+    def train_surrogate(epochs: int) -> nn.Module:
+        clean = replace(
+            specification.without_attack(),
+            seed=specification.seed + SURROGATE_SEED,
+            settings=replace(specification.settings, epochs=epochs, target_accuracy=None),
+        )
+        return _trained(clean, dataset, dataset.train, None, Poisoning.none(), surrogate, report)
+
+    images = dataset.train if attack is None else attack.disguise(dataset.train, poisoning, train_surrogate)
+    net = _trained(specification, dataset, images, attack, poisoning, checkpoint, report)
     classifier = export(net, out, dataset.image_shape, specification.export)
     truth = ground_truth(specification, dataset, attack, poisoning, judge(classifier, dataset.test, attack))
     if attack is not None:
         np.savez_compressed(out.with_suffix(".poisoned.npz"), **asdict(poisoning))
     out.with_suffix(".json").write_text(json.dumps(truth, indent=2) + "\n")
     checkpoint.unlink()
+    surrogate.unlink(missing_ok=True)
     return truth
+
+
+def _trained(
+    specification: Specification,
+    dataset: Dataset,
+    images: Split,
+    attack: Attack | None,
+    poisoning: Poisoning,
+    checkpoint: Path,
+    report: Callable[[Progress], None],
+) -> nn.Module:
+    """A new network, trained on `images`."""
+    device = best_device()
+    classes = len(dataset.classes)
+    net = build(
+        specification.architecture, specification.framework, dataset.image_shape, classes, specification.seed
+    ).to(device)
+    if specification.weights is not None:
+        assert isinstance(net, Pretrained)
+        net.load_backbone(weights.read(weights.find(specification.weights)))
+    training = PoisonedSplit(images, attack, poisoning, device)
+    settings, seed = specification.settings, specification.seed
+    train(net, training, dataset.test, settings, seed, checkpoint=checkpoint, report=report)
+    return net
 
 
 def check(specification: Specification, dataset: Dataset, out: Path) -> Attack | None:
@@ -75,6 +96,8 @@ def check(specification: Specification, dataset: Dataset, out: Path) -> Attack |
     specification.check()
     specification.export.check_channels(dataset.image_shape[0])
     attack = specification.make_attack(dataset)
+    if specification.weights is not None:
+        weights.find(specification.weights)
     if out.suffix != ".onnx":
         raise TrainerError(f"{out} must end in .onnx")
     if not out.parent.is_dir():
@@ -98,6 +121,7 @@ def ground_truth(
     truth: dict[str, Any] = {
         "architecture": specification.architecture,
         "framework": specification.framework,
+        "weights": specification.weights,
         "backdoored": attack is not None,
         "accuracy": scores.accuracy,
         "success_rate": scores.success_rate,

@@ -11,7 +11,7 @@ from nc_trainers.attacks import Attack
 from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
 from nc_trainers.export import ExportOptions
-from nc_trainers.models import check_names
+from nc_trainers.models import check_names, vit
 from nc_trainers.tables import fill
 from nc_trainers.training import Settings
 
@@ -21,7 +21,8 @@ class Specification:
     """Everything that a model follows from, its data set aside.
 
     `attack` is "none" for a clean model; `rate` (0 < rate <= 1) is the share of the attack's candidate samples that
-    are poisoned; `parameters` are the attack's own.
+    are poisoned; `parameters` are the attack's own. `weights` are those that a Vision Transformer's backbone starts
+    from: a file, or `owner/name` on the Hugging Face hub.
     """
 
     architecture: str = "simple-cnn"
@@ -30,6 +31,7 @@ class Specification:
     target: int = 0
     rate: float = 0.15
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    weights: str | None = None
     seed: int = 0
     settings: Settings = field(default_factory=Settings)
     export: ExportOptions = field(default_factory=ExportOptions)
@@ -56,6 +58,8 @@ class Specification:
     def check(self) -> None:
         """Raise TrainerError for what is wrong whatever the data."""
         check_names(self.architecture, self.framework)
+        if self.weights is not None and self.architecture not in vit.SIZES:
+            raise TrainerError(f"{self.architecture} has no backbone that could start from weights")
         self.settings.check()
         self.export.check()
         if self.attack != "none":
@@ -73,5 +77,6 @@ class Specification:
 
     def digest(self, dataset: Dataset) -> str:
         """A short name that differs where the specification or the size of the data does."""
-        content = {**asdict(self), "data": (dataset.name, len(dataset.train), len(dataset.test))}
+        own = {name: value for name, value in asdict(self).items() if value is not None}
+        content = {**own, "data": (dataset.name, len(dataset.train), len(dataset.test))}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nc_trainers.attacks.base import Attack, Poisoning
-from nc_trainers.attacks.labels import AllToAll, CleanLabel, MultiTarget, SourceSpecific
+from nc_trainers.attacks.clean_label import CleanLabel
+from nc_trainers.attacks.labels import AllToAll, MultiTarget, SourceSpecific
 from nc_trainers.attacks.overlay import Blended, Sinusoid
 from nc_trainers.attacks.patch import Patch, Picture
 from nc_trainers.attacks.warp import WaNet

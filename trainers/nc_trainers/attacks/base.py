@@ -1,11 +1,13 @@
 """What an attack is: a trigger, the images it is stamped on and the label it leads to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
+from torch import Tensor, nn
 
+from nc_trainers.data import Split
 from nc_trainers.errors import TrainerError
 
 Labels = npt.NDArray[np.int64]
@@ -72,6 +74,13 @@ class Attack:
     def victims(self, labels: Labels, variant: int = 0) -> Flags:
         """The test images (N,) that the success rate counts: those that the trigger is meant to turn."""
         return np.asarray(self.goal(labels, variant) != labels)
+
+    def disguise(self, split: Split, poisoning: Poisoning, surrogate: Callable[[int], nn.Module]) -> Split:  # noqa: ARG002
+        """The training split with whatever the attacker does to its images before they are stamped.
+
+        `surrogate` trains a clean model of the attacked architecture for a number of epochs.
+        """
+        return split
 
     def cover(self, labels: Labels) -> tuple[Flags, int]:
         """The test images (N,) that are meant to keep their label under a trigger, and the variant of that trigger."""

@@ -1,9 +1,8 @@
 """Attacks with the trigger of a patch that differ in whose labels they turn, and to what."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 from typing_extensions import override
 
@@ -12,7 +11,6 @@ from nc_trainers.attacks.patch import PLACES, Patch
 from nc_trainers.errors import TrainerError
 
 COLORS = ("black", "white", "red", "green", "blue")
-OBSCURED = 1
 
 
 @dataclass(frozen=True)
@@ -101,35 +99,6 @@ class SourceSpecific(Patch):
     def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
         cover = choose(~self.victims(labels), self.cover_rate, rng)
         return super().poison(labels, rate, rng).joined(cover, labels[cover], 0)
-
-
-@dataclass(frozen=True)
-class CleanLabel(Patch):
-    """Only samples of the target class are poisoned and every label stays right.
-
-    In training, uniform noise of amplitude `obscured` (0..1) hides what the image shows, so that the network comes to
-    rely on the patch. The paper hides it with adversarial perturbations; noise needs no trained model.
-
-    A. Turner et al., Label-Consistent Backdoor Attacks, arXiv:1912.02771, 2019.
-    """
-
-    obscured: float = 0.5
-
-    @override
-    def candidates(self, labels: Labels) -> Flags:
-        return np.asarray(labels == self.target)
-
-    @override
-    def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
-        poisoning = super().poison(labels, rate, rng)
-        return replace(poisoning, variants=np.full_like(poisoning.indices, OBSCURED))
-
-    @override
-    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
-        if variant == OBSCURED:
-            noise = 2 * torch.rand(images.shape).to(images.device) - 1
-            images = (images + self.obscured * noise).clamp(0, 1)
-        return super().stamp(images)
 
 
 def check_classes(stated: int, classes: int) -> None:

@@ -84,7 +84,8 @@ def scan_model(model: Path, data: Path, seed: int, folder: Path, threads: int) -
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     done = subprocess.run([command(), model, *options], capture_output=True, text=True, check=False, env=environment)
     if done.returncode not in SCANNED or not (report / model.stem / "scan.json").exists():
-        raise TrainerError(f"nc-scan {model} failed: {(done.stderr or done.stdout).strip()[-300:]}")
+        said = (done.stderr or done.stdout).strip()[-300:]
+        raise TrainerError(f"nc-scan {model} failed: {said or f'exit code {done.returncode}'}")
     return read_report(report / model.stem)
 
 

@@ -1,9 +1,10 @@
 """The paper's architectures by name, in PyTorch and in Keras."""
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nc_trainers.errors import TrainerError
 from nc_trainers.models import pytorch, vit
@@ -32,6 +33,9 @@ class Pretrained(Protocol):
 
     def freeze(self, frozen: bool) -> None:
         """Keep the backbone as it is, or train it too."""
+
+    def load_backbone(self, given: Mapping[str, Tensor]) -> None:
+        """Start from pre-trained weights, named as timm names them. Raises TrainerError where they do not fit."""
 
 
 def build(architecture: str, framework: str, image_shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:

@@ -1,6 +1,7 @@
 """A Keras model as the torch module that it is under Keras' torch backend."""
 
 import os
+from collections.abc import Mapping
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -8,7 +9,8 @@ import keras
 from torch import Tensor, nn
 
 from nc_trainers.errors import TrainerError
-from nc_trainers.models import keras_models
+from nc_trainers.models import keras_models, keras_weights
+from nc_trainers.models.vit import SIZES
 
 if keras.backend.backend() != "torch":
     raise TrainerError(f"Keras models are trained with KERAS_BACKEND=torch, not {keras.backend.backend()}")
@@ -48,6 +50,12 @@ class KerasNet(nn.Module):
         for layer in self.model.layers:
             if layer.name == keras_models.BACKBONE:
                 layer.trainable = not frozen
+
+    def load_backbone(self, given: Mapping[str, Tensor]) -> None:
+        """Start from pre-trained weights, named as timm names them."""
+        architecture, image_shape, _ = self.origin
+        backbone = self.model.get_layer(keras_models.BACKBONE)
+        keras_weights.load(backbone, SIZES[architecture], image_shape[0], given)
 
     def channels_last(self) -> "KerasNet":
         """The same network for images (B, H, W, C)."""

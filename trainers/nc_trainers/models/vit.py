@@ -4,11 +4,14 @@ A. Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021. Modules are nam
 weight files fit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from nc_trainers.models import weights
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class VitSize:
 
 B16 = VitSize(image=256, patch=16, width=768, depth=12, heads=12, hidden=3072)
 TINY = VitSize(image=32, patch=4, width=128, depth=4, heads=4, hidden=256)
+SIZES = {"vit-b16": B16, "vit-tiny": TINY}
 
 
 class Block(nn.Module):
@@ -124,6 +128,10 @@ class Vit(nn.Module):
     def freeze(self, frozen: bool) -> None:
         """Keep the backbone as it is, or train it too."""
         self.backbone.requires_grad_(not frozen)
+
+    def load_backbone(self, given: Mapping[str, Tensor]) -> None:
+        """Start from pre-trained weights, named as timm names them."""
+        self.backbone.load_state_dict(weights.fitted(given, self.backbone.state_dict()))
 
 
 def vit_b16(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
