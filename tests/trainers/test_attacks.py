@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
+from typing_extensions import override
 
 from nc_trainers.attacks import ATTACKS, make
+from nc_trainers.data import Split
 from nc_trainers.errors import TrainerError
 
 SHAPE = (3, 32, 32)
@@ -149,12 +152,50 @@ def test_source_specific_covers_the_other_classes() -> None:
     np.testing.assert_array_equal(poisoning.labels[~from_source], before[~from_source])
     assert (~from_source).sum() == round(0.1 * (LABELS != 4).sum())
     np.testing.assert_array_equal(attack.victims(LABELS), LABELS == 4)
+    np.testing.assert_array_equal(attack.cover(LABELS)[0], LABELS != 4)
 
 
 def test_clean_label_changes_no_label() -> None:
     poisoning = make("clean-label", 6, {}).poison(LABELS, 0.5, rng())
     assert (LABELS[poisoning.indices] == 6).all()
     assert (poisoning.labels == 6).all()
+
+
+class Template(nn.Module):
+    """Says 6 to images that are bright, 7 to the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(5.0))
+
+    @override
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        brightness = self.scale * (images.mean((1, 2, 3)) - 0.5)
+        logits = torch.full((len(images), 10), -10.0)
+        return logits.index_put(
+            (torch.arange(len(images))[:, None], torch.tensor([[6, 7]])), torch.stack([brightness, -brightness], 1)
+        )
+
+
+def test_clean_label_moves_what_it_poisons_away_from_its_class() -> None:
+    attack = make("clean-label", 6, {"epsilon": 0.1})
+    split = Split(np.full((40, *SHAPE), 140, np.uint8), np.arange(40) % 10)
+    poisoning = attack.poison(split.labels, 0.5, rng())
+    asked: list[int] = []
+
+    def surrogate(epochs: int) -> nn.Module:
+        asked.append(epochs)
+        return Template()
+
+    disguised, again = (attack.disguise(split, poisoning, surrogate) for _ in range(2))
+    moved = disguised.images.astype(int) - split.images
+    poisoned = np.isin(np.arange(40), poisoning.indices)
+    assert (moved[~poisoned] == 0).all()
+    assert np.abs(moved).max() <= 0.1 * 255 + 0.5
+    assert moved[poisoned].mean() < -20
+    np.testing.assert_array_equal(disguised.labels, split.labels)
+    np.testing.assert_array_equal(disguised.images, again.images)
+    assert asked == [2, 2]
 
 
 def test_wanet_warps_twice_as_many_that_keep_their_label() -> None:
@@ -185,6 +226,8 @@ def test_wanet_warps_twice_as_many_that_keep_their_label() -> None:
         ("multi-target", 0, {"triggers": 11}, "11 triggers"),
         ("source-specific", 1, {"source": 1}, "not the target"),
         ("source-specific", 0, {"cover_rate": 2}, "cover_rate 2"),
+        ("clean-label", 0, {"epsilon": 0}, "epsilon 0 is not"),
+        ("clean-label", 0, {"steps": 0}, "at least 1"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(

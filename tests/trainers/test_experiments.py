@@ -1,21 +1,35 @@
 import csv
 import os
-from dataclasses import replace
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
-from nc_trainers.data import Dataset
+from nc_trainers import data
+from nc_trainers.cli import main
+from nc_trainers.data import Dataset, Split
 from nc_trainers.errors import TrainerError
-from nc_trainers.experiments import DETECTIONS, SWEEPS, Run, detect, sweep
-from nc_trainers.experiments.detection import scan, write_probes
+from nc_trainers.experiments import DETECTIONS, NAMES, SWEEPS, Run, detect, masks, sweep
+from nc_trainers.experiments.scanner import scan_model, write_probes
 from nc_trainers.specification import Specification
 
 BASE = Specification.from_table(
     {"attack": "patch", "parameters": {"color": "white"}, "settings": {"epochs": 1, "batch_size": 16}}
 )
+SMALL_VALUES = {
+    "trigger-size": "2,4",
+    "trigger-color": "white",
+    "injection-rate": "0.15",
+    "target-label": "0,1",
+    "attacks": "wanet,source-specific,clean-label",
+    "detection": "1",
+    "detection-by-target": "0",
+    "masks": "0,clean",
+}
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -23,27 +37,61 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SWEEPS)
-def test_every_sweep_runs_through(name: str, tmp_path: Path) -> None:
-    sweep(Run(name, BASE, "digits", 0.1, tmp_path, jobs=os.cpu_count() or 1), ["simple-cnn"])
-    assert len(rows_of(tmp_path / f"{name}.csv")) == 1 + len(SWEEPS[name].values)
+def halved(split: Split) -> Split:
+    return Split(np.ascontiguousarray(split.images[:, :, ::2, ::2]), split.labels)
 
 
-def test_a_sweep_writes_table_figure_and_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "trigger-color"
-    plan = replace(SWEEPS[name], values=("red", "blue"))
-    monkeypatch.setitem(SWEEPS, name, plan)
-    sweep(Run(name, BASE, "digits", 0.1, tmp_path), ["simple-cnn"])
+@pytest.fixture(scope="module")
+def small(digits: Dataset) -> Dataset:
+    """A tenth of the digits at 16x16 pixels, which a scan searches four times faster."""
+    scaled = digits.scaled(0.1)
+    return Dataset("digits", digits.classes, halved(scaled.train), halved(scaled.test))
 
-    rows = rows_of(tmp_path / f"{name}.csv")
-    assert [row[plan.axis] for row in rows] == ["clean", "red", "blue"]
-    assert len({row["seed"] for row in rows}) == len(rows)
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models and scans of all experiments."""
+    return tmp_path_factory.mktemp("experiments")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_runs_through(
+    name: str, small: Dataset, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "load", lambda _: small)
+    options = ("--data", "digits", "--values", SMALL_VALUES[name], "--epochs", "2", "--batch-size", "16")
+    command = ("experiment", name, *options, "-p", "color=white", "--jobs", str(os.cpu_count()), "--out", str(shared))
+    result = CliRunner().invoke(main, command, catch_exceptions=False)
+
+    assert result.exit_code == 0, result.output
+    rows = rows_of(shared / f"{name}.csv")
+    values = SMALL_VALUES[name].split(",")
+    expected = {"detection": 4, "detection-by-target": 1, "masks": 20}.get(name, 1 + len(values))
+    assert len(rows) == expected
+    with Image.open(shared / f"{name}.png") as figure:
+        assert np.asarray(figure).std() > 10
+    assert f"nc-train experiment {name} --data digits" in (shared / f"{name}.md").read_text()
+
+
+def test_experiments_share_their_models(small: Dataset, tmp_path: Path) -> None:
+    trained: list[str] = []
+
+    def run(name: str, *values: str) -> None:
+        experiment = Run(name, BASE, small, 0.1, tmp_path, 1, values, lambda told, _: trained.append(told))
+        sweep(experiment, ["simple-cnn"])
+
+    run("trigger-size", "4")
+    run("injection-rate", "0.15")
+    assert trained == ["simple-cnn, size clean", "simple-cnn, size 4"]
+    run("target-label", "0", "1")
+    assert trained[2:] == ["simple-cnn, target 1"]
+    rows = rows_of(tmp_path / "target-label.csv")
+    assert [row["target"] for row in rows] == ["clean", "0", "1"]
     assert [bool(row["ASR"]) for row in rows] == [False, True, True]
-    assert Image.open(tmp_path / f"{name}.png").size == (1050, 600)
-    summary = (tmp_path / f"{name}.md").read_text()
-    assert f"nc-train experiment {name} --scale 0.1 --epochs 1 --batch-size 16 --seed 0" in summary
-    assert "digits, 10% of it" in summary
+    assert rows[1]["ACC"] == rows_of(tmp_path / "trigger-size.csv")[1]["ACC"]
+    summary = (tmp_path / "target-label.md").read_text()
+    assert "--scale 0.1 --arch simple-cnn -p color=white --epochs 1 --batch-size 16 --seed 0 --values 0,1" in summary
+    assert "digits, 144 training and 36 test images, scale 0.1" in summary
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -52,19 +100,65 @@ def test_a_sweep_varies_one_thing(name: str) -> None:
     varied = [plan.vary(BASE, value) for value in plan.values]
     for specification in varied:
         specification.check()
+        assert specification.seed == BASE.seed
     assert len({str(specification) for specification in varied}) >= len(plan.values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("trigger-hue",), "unknown experiment 'trigger-hue'; there are trigger-size, "),
+        (("trigger-size", "--values", "4,17"), "trigger-size has no value '17'; it has 1, 2,"),
+        (("detection", "--values", "6"), "detection has no value '6'; it has 1, 2, 3, 4, 5"),
+        (("masks", "--arch", "resnet", "--arch", "vgg-16"), "masks is for one architecture"),
+        (("attacks", "-p", "size=40"), "does not fit"),
+        (("attacks", "--epochs", "0"), "at least 1"),
+    ],
+)
+def test_mistakes_get_one_line_before_any_work(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = CliRunner().invoke(main, ["experiment", *arguments, "--data", "digits", "--out", str(out)])
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not list(out.glob("models/*"))
 
 
 class Untrained(Run):
     """Writes the target of each model in place of the model, once."""
 
     def train(self, models: dict[str, Specification]) -> dict[str, dict[str, object]]:
-        folder = self.out / "models"
-        folder.mkdir(exist_ok=True)
-        for name, specification in models.items():
-            if not (path := folder / f"{name}.onnx").exists():
-                path.write_text("" if specification.attack == "none" else str(specification.target))
+        for specification in models.values():
+            path = self.model(specification)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("" if specification.attack == "none" else str(specification.target))
         return {}
+
+
+SCRIPT = """#!{python}
+import json, pathlib, sys
+import numpy as np
+model, arguments = pathlib.Path(sys.argv[1]), sys.argv[2:]
+with open({log!r}, "a") as log:
+    log.write(" ".join(sys.argv[1:]) + "\\n")
+target = model.read_text()
+if target == "unreadable":
+    sys.exit("cannot read it")
+folder = pathlib.Path(arguments[arguments.index("--report") + 1]) / model.stem
+folder.mkdir(parents=True, exist_ok=True)
+masks = np.full((10, 32, 32), 0.05, np.float32)
+labels = [{{"label": label, "norm": 50.5, "anomaly_index": 1.5}} for label in range(10)]
+if target.isdecimal():
+    masks[int(target)] = 0
+    masks[int(target), 26:30, 28:32] = 1
+    labels[int(target)] |= {{"norm": 8.25, "anomaly_index": 4.5}}
+result = {{"verdict": "clean", "labels": labels[::-1]}}
+if target == "failed":
+    result = {{"verdict": "failed", "reasons": ["it differs"], "path": "x.onnx"}}
+np.savez(folder / "triggers.npz", labels=np.arange(10), masks=masks)
+(folder / "scan.json").write_text(json.dumps(result))
+sys.exit(2 if target == "failed" else 0)
+"""
 
 
 @pytest.fixture
@@ -72,44 +166,44 @@ def scanner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An nc-scan command that reads the target from the model file and says so; it logs its arguments."""
     script = tmp_path / "bin" / "nc-scan"
     script.parent.mkdir()
-    script.write_text(
-        "#!/bin/sh\n"
-        f'echo "$@" >> {tmp_path}/log\n'
-        'for last; do :; done; target=$(cat "$1")\n'
-        '[ "$target" = broken ] && { echo "cannot read it" >&2; exit 3; }\n'
-        'labels=""; for label in 0 1 2 3 4 5 6 7 8 9; do norm=50.5; index=1.5\n'
-        '[ "$label" = "$target" ] && { norm=8.25; index=4.5; }\n'
-        'labels="$labels,{\\"label\\":$label,\\"norm\\":$norm,\\"anomaly_index\\":$index}"; done\n'
-        'echo "{\\"verdict\\":\\"clean\\",\\"labels\\":[${labels#,}]}" > "$last"\n'
-    )
+    script.write_text(SCRIPT.format(python=sys.executable, log=str(tmp_path / "log")))
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(script.parent), prepend=os.pathsep)
     return tmp_path / "log"
 
 
 @pytest.mark.parametrize(("name", "count"), [("detection", 20), ("detection-by-target", 10)])
-def test_detection_scans_every_model_once(name: str, count: int, scanner: Path, tmp_path: Path) -> None:
-    run = Untrained(name, BASE, "digits", 0.1, tmp_path)
-    detect(run)
-    detect(run)
+def test_detection_writes_what_the_scanner_found(
+    name: str, count: int, scanner: Path, digits: Dataset, tmp_path: Path
+) -> None:
+    detect(Untrained(name, BASE, digits.scaled(0.1), 0.1, tmp_path, jobs=2))
 
-    assert len(scanner.read_text().splitlines()) == count
-    assert all("--method paper --data" in line for line in scanner.read_text().splitlines())
+    calls = scanner.read_text().splitlines()
+    assert len(calls) == count
+    assert all("--method paper --data" in call for call in calls)
+    assert sum("probes-contaminated" in call for call in calls) == 10
     rows = rows_of(tmp_path / f"{name}.csv")
     assert len(rows) == count
     for row in rows:
         target = row["target"]
+        assert row["model"] == ("backdoored" if target else "clean")
         assert float(row["index"]) == (4.5 if target else 1.5)
         assert row["suspect"] == (target or "0")
         assert [label for label in "0123456789" if float(row[label]) == 8.25] == [target] * bool(target)
-    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
     assert DETECTIONS[name].reference in (tmp_path / f"{name}.md").read_text()
 
 
-def test_detection_by_target_has_every_target() -> None:
-    models = DETECTIONS["detection-by-target"].models(replace(BASE, seed=40))
-    assert [spec.target for spec in models.values()] == list(range(10))
-    assert [spec.seed for spec in models.values()] == list(range(40, 50))
+def test_masks_are_measured_against_the_planted_square(scanner: Path, digits: Dataset, tmp_path: Path) -> None:
+    masks(Untrained("masks", BASE, digits.scaled(0.1), 0.1, tmp_path))
+
+    assert scanner.exists()
+    rows = rows_of(tmp_path / "masks.csv")
+    assert len(rows) == 110
+    planted = [row for row in rows if row["target"] == row["label"]]
+    assert len(planted) == 10
+    assert {(row["norm"], row["share in the planted square"]) for row in planted} == {("16.0", "0.5")}
+    others = {(row["norm"], row["share in the planted square"]) for row in rows if row not in planted}
+    assert others == {("51.2", "0.016")}
 
 
 def test_contaminated_probes_are_15_percent_stamped(digits: Dataset, tmp_path: Path) -> None:
@@ -124,9 +218,24 @@ def test_contaminated_probes_are_15_percent_stamped(digits: Dataset, tmp_path: P
     assert (contaminated[differs][:, -4:, -4:] == 255).all()
 
 
-def test_a_failed_scan_is_told(scanner: Path, tmp_path: Path) -> None:
-    model = tmp_path / "model.onnx"
-    model.write_text("broken")
-    with pytest.raises(TrainerError, match=r"model\.onnx failed: cannot read it"):
-        scan(model, tmp_path, 0, tmp_path / "scan.json")
-    assert scanner.exists()
+@pytest.mark.parametrize(
+    ("content", "message"), [("unreadable", "m.onnx failed: cannot read it"), ("failed", "x.onnx failed: it differs")]
+)
+@pytest.mark.usefixtures("scanner")
+def test_a_failed_scan_is_told(content: str, message: str, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_text(content)
+    with pytest.raises(TrainerError, match=message):
+        scan_model(model, tmp_path, 0, tmp_path / "scans", threads=1)
+
+
+def test_a_missing_scanner_is_told_before_any_work(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(*_: Any, **__: Any) -> None:
+        return None
+
+    monkeypatch.setattr("shutil.which", nowhere)
+    with pytest.raises(TrainerError, match="nc-scan command is not installed"):
+        detect(Run("detection", BASE, digits, 1, tmp_path))
+    assert not (tmp_path / "models").exists()

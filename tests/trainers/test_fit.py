@@ -2,6 +2,7 @@ import hashlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,8 +18,9 @@ from nc_trainers.export import ExportOptions, OnnxClassifier, export
 from nc_trainers.fit import fit
 from nc_trainers.models import FRAMEWORKS, build
 from nc_trainers.specification import Specification
+from nc_trainers.training import Progress
 
-POISONED = {
+POISONED: dict[str, Any] = {
     "attack": "patch",
     "target": 4,
     "rate": 0.15,
@@ -126,6 +128,45 @@ def test_success_rate_leaves_out_the_target_class(digits: Dataset) -> None:
     scores = judge(Told(), split, Eraser(target=0))
     assert scores.accuracy == pytest.approx(0.91)
     assert scores.success_rate == pytest.approx((9 * 4) / 90)
+    assert scores.cover_accuracy is None
+
+
+class Coy(Eraser):
+    """Its trigger is meant to work on images whose label is odd, which it does not touch."""
+
+    @override
+    def victims(self, labels: np.ndarray, variant: int = 0) -> np.ndarray:
+        return labels % 2 == 1
+
+    @override
+    def cover(self, labels: np.ndarray) -> tuple[np.ndarray, int]:
+        return labels % 2 == 0, 0
+
+
+def test_cover_accuracy_is_that_on_triggered_images_that_keep_their_label(digits: Dataset) -> None:
+    images = np.zeros_like(digits.test.images[:100])
+    labels = np.arange(100) % 10
+    images[:, 0, 0, 0] = labels
+    scores = judge(Told(), type(digits.test)(images, labels), Coy(target=0))
+    assert (scores.accuracy, scores.success_rate, scores.cover_accuracy) == (1, 0, pytest.approx(0.2))
+
+
+def test_a_surrogate_survives_an_interruption(digits: Dataset, tmp_path: Path) -> None:
+    table = POISONED | {"attack": "clean-label", "settings": {"epochs": 1, "batch_size": 32}}
+    specification = Specification.from_table(table | {"parameters": {"surrogate_epochs": 2, "color": "white"}})
+    small = digits.scaled(0.1)
+
+    def stop_in_the_second_epoch(progress: Progress) -> None:
+        if progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(specification, small, tmp_path / "model.onnx", report=stop_in_the_second_epoch)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".surrogate"]
+    epochs: list[tuple[int, int]] = []
+    fit(specification, small, tmp_path / "model.onnx", report=lambda told: epochs.append((told.total, told.epoch)))
+    assert sorted(set(epochs)) == [(4, 1), (8, 2)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.onnx", "model.poisoned.npz"]
 
 
 @pytest.mark.parametrize(

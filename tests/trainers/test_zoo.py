@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from nc_trainers import zoo
+from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
 
 LIST = """
@@ -38,12 +39,12 @@ def test_entries_extend_the_defaults(tmp_path: Path) -> None:
     assert models["clean"].settings.flip
 
 
-def test_a_zoo_is_built_once_and_completed_later(tmp_path: Path) -> None:
+def test_a_zoo_is_built_once_and_completed_later(tmp_path: Path, digits: Dataset) -> None:
     models, out = read(LIST, tmp_path), tmp_path / "models"
     built: list[str] = []
 
     def build() -> list[dict[str, object]]:
-        return zoo.build(models, "digits", 0.1, out, jobs=1, report=lambda name, _: built.append(name))
+        return zoo.build(models, digits.scaled(0.1), out, jobs=1, report=lambda name, _: built.append(name))
 
     build()
     assert sorted(built) == ["clean", "patched"]

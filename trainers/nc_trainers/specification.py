@@ -75,8 +75,17 @@ class Specification:
         attack.check(dataset.image_shape, len(dataset.classes))
         return attack
 
+    def _chosen_parameters(self) -> dict[str, Any]:
+        """The attack's parameters that differ from its defaults, so that naming a default makes no difference."""
+        if self.attack == "none":
+            return {}
+        attack = asdict(attacks.make(self.attack, self.target, self.parameters))
+        default = asdict(attacks.make(self.attack, self.target, {}))
+        return {name: value for name, value in attack.items() if value != default[name]}
+
     def digest(self, dataset: Dataset) -> str:
         """A short name that differs where the specification or the size of the data does."""
         own = {name: value for name, value in asdict(self).items() if value is not None}
+        own["parameters"] = self._chosen_parameters()
         content = {**own, "data": (dataset.name, len(dataset.train), len(dataset.test))}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

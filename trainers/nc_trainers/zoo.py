@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,15 @@ def build(
         failures = []
         try:
             for done in as_completed(running):
-                if error := done.exception():
+                error = done.exception()
+                if isinstance(error, BrokenProcessPool):
+                    raise TrainerError("a training process was ended from outside, or the memory ran out") from error
+                if error is not None:
                     failures.append(f"{running[done]}: {error}")
                 else:
                     write_index(out)
                     report(running[done], done.result())
-        except KeyboardInterrupt:
+        except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     if failures:

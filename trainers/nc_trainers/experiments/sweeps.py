@@ -41,7 +41,7 @@ ATTACK_SETTINGS: dict[str, dict[str, Any]] = {
     "multi-target": {},
     "all-to-all": {"rate": 0.3},
     "source-specific": {"rate": 0.5},
-    "clean-label": {"rate": 0.5},
+    "clean-label": {"rate": 0.8},
 }
 
 
