@@ -47,6 +47,12 @@ def data_options(command: Callable[..., None]) -> Callable[..., None]:
     return source(scale(command))
 
 
+def jobs_option(command: Callable[..., None]) -> Callable[..., None]:
+    """The option that says how many models are made at a time."""
+    text = "Models at a time.  [default: one a core, as far as memory allows]"
+    return click.option("--jobs", type=click.IntRange(1), help=text)(command)
+
+
 @main.command()
 @click.option("--arch", "architecture", default="simple-cnn", show_default=True, help="The architecture.")
 @click.option("--framework", default="pytorch", show_default=True, help="pytorch (B,C,H,W images) or keras (B,H,W,C).")
@@ -94,14 +100,16 @@ def fit(params: tuple[str, ...], data: str | None, scale: float, out: Path, **op
 @click.argument("spec", type=click.Path(path_type=Path))
 @data_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the models and index.csv.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models trained at a time.")
-def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int) -> None:
+@jobs_option
+def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int | None) -> None:
     """Train the models that a TOML file lists; those that are done are left alone."""
     from nc_trainers import data as datasets
     from nc_trainers import zoo as zoos
+    from nc_trainers.memory import trainings_at_a_time
 
     models = zoos.read(spec)
-    truths = zoos.build(models, datasets.load(data).scaled(scale), out, jobs, report=_report_model)
+    dataset = datasets.load(data).scaled(scale)
+    truths = zoos.build(models, dataset, out, jobs or trainings_at_a_time(), report=_report_model)
     click.echo(f"{len(truths)} models, listed in {out / zoos.INDEX}")
 
 
@@ -118,7 +126,7 @@ def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int) -> Non
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for models and results."
 )
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models at a time.")
+@jobs_option
 def experiment(
     name: str,
     architectures: tuple[str, ...],
@@ -131,7 +139,7 @@ def experiment(
     seed: int,
     values: str | None,
     out: Path,
-    jobs: int,
+    jobs: int | None,
 ) -> None:
     """Reproduce a table or a figure of the paper: CSV, figure and summary.
 
@@ -141,6 +149,7 @@ def experiment(
     """
     from nc_trainers import data as datasets
     from nc_trainers import experiments
+    from nc_trainers.memory import trainings_at_a_time
     from nc_trainers.specification import Specification
 
     if name not in experiments.NAMES:
@@ -153,6 +162,7 @@ def experiment(
         table | {"parameters": parameters, "settings": {"epochs": epochs, "batch_size": batch_size}}
     )
     chosen = tuple(values.split(",")) if values else None
+    jobs = jobs or trainings_at_a_time()
     run = experiments.Run(name, base, datasets.load(data).scaled(scale), scale, out, jobs, chosen, _report_model)
     if name in experiments.SWEEPS:
         experiments.sweep(run, architectures)

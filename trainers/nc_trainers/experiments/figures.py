@@ -26,8 +26,10 @@ def lines(rows: Sequence[Row], axis: str, path: Path) -> None:
         poisoned = [row for row in own if row[axis] != "clean"]
         positions = [str(row[axis]) for row in poisoned]
         color = f"C{index}"
-        plot.plot(positions, [100 * row["ASR"] for row in poisoned], "s--", color=color, label=f"{architecture} ASR")
-        plot.plot(positions, [100 * row["ACC"] for row in poisoned], "o-", color=color, label=f"{architecture} ACC")
+        named = isinstance(poisoned[0][axis], str)  # between names there is no line to draw
+        for measure, marker, line in (("ASR", "s", "--"), ("ACC", "o", "-")):
+            style = {"marker": marker, "linestyle": "none" if named else line, "color": color}
+            plot.plot(positions, [100 * row[measure] for row in poisoned], label=f"{architecture} {measure}", **style)
         for row in own:
             if row[axis] == "clean":
                 plot.axhline(100 * row["ACC"], color=color, linestyle=":", label=f"{architecture} ACC, clean")
