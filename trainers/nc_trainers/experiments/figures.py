@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ def lines(rows: Sequence[Row], axis: str, path: Path) -> None:
         color = f"C{index}"
         named = isinstance(poisoned[0][axis], str)  # between names there is no line to draw
         for measure, marker, line in (("ASR", "s", "--"), ("ACC", "o", "-")):
-            style = {"marker": marker, "linestyle": "none" if named else line, "color": color}
+            style: dict[str, Any] = {"marker": marker, "linestyle": "none" if named else line, "color": color}
             plot.plot(positions, [100 * row[measure] for row in poisoned], label=f"{architecture} {measure}", **style)
         for row in own:
             if row[axis] == "clean":
