@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -69,28 +69,44 @@ def build(
     for name, specification in models.items():
         check(specification, dataset, out / f"{name}.onnx")
     missing = [name for name, spec in models.items() if _truth(out, name, spec, dataset) is None]
+    write_index(out)
+    failures = []
+    for name, result in _fitted({name: models[name] for name in missing}, dataset, out, jobs):
+        if isinstance(result, Exception):
+            failures.append(f"{name}: {result}")
+        else:
+            write_index(out)
+            report(name, result)
+    if failures:
+        raise TrainerError(f"{len(failures)} of {len(models)} models failed: {'; '.join(failures)}")
+    return [json.loads((out / f"{name}.json").read_text()) for name in models]
+
+
+def _fitted(
+    models: Mapping[str, Specification], dataset: Dataset, out: Path, jobs: int
+) -> Iterator[tuple[str, dict[str, Any] | Exception]]:
+    """The name and the ground truth of each model, or why there is none, as they are done."""
+    if jobs == 1:
+        _start_worker(dataset, torch.get_num_threads())
+        for name, specification in models.items():
+            try:
+                yield name, _fit(specification, out / f"{name}.onnx")
+            except Exception as failure:
+                yield name, failure
+        return
     threads = max(1, (os.cpu_count() or 1) // jobs)
     context = multiprocessing.get_context("spawn")
-    write_index(out)
     with ProcessPoolExecutor(jobs, context, _start_worker, (dataset, threads)) as pool:
-        running = {pool.submit(_fit, models[name], out / f"{name}.onnx"): name for name in missing}
-        failures = []
+        running = {pool.submit(_fit, spec, out / f"{name}.onnx"): name for name, spec in models.items()}
         try:
             for done in as_completed(running):
                 error = done.exception()
                 if isinstance(error, BrokenProcessPool):
                     raise TrainerError("a training process was ended from outside, or the memory ran out") from error
-                if error is not None:
-                    failures.append(f"{running[done]}: {error}")
-                else:
-                    write_index(out)
-                    report(running[done], done.result())
+                yield running[done], error if isinstance(error, Exception) else done.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    if failures:
-        raise TrainerError(f"{len(failures)} of {len(models)} models failed: {'; '.join(failures)}")
-    return [json.loads((out / f"{name}.json").read_text()) for name in models]
 
 
 def _start_worker(dataset: Dataset, threads: int) -> None:
