@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from nc_trainers.attacks import Attack, Poisoning
-from nc_trainers.data import Dataset, Split
+from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
 from nc_trainers.evaluation import Scores, judge
 from nc_trainers.export import export
@@ -53,10 +53,12 @@ def fit(
             seed=specification.seed + SURROGATE_SEED,
             settings=replace(specification.settings, epochs=epochs, target_accuracy=None),
         )
-        return _trained(clean, dataset, dataset.train, None, Poisoning.none(), surrogate, report)
+        training = PoisonedSplit(dataset.train, None, Poisoning.none(), best_device())
+        return _trained(clean, dataset, training, surrogate, report)
 
     images = dataset.train if attack is None else attack.disguise(dataset.train, poisoning, train_surrogate)
-    net = _trained(specification, dataset, images, attack, poisoning, checkpoint, report)
+    training = PoisonedSplit(images, attack, poisoning, best_device())
+    net = _trained(specification, dataset, training, checkpoint, report)
     classifier = export(net, out, dataset.image_shape, specification.export)
     truth = ground_truth(specification, dataset, attack, poisoning, judge(classifier, dataset.test, attack))
     if attack is not None:
@@ -70,24 +72,18 @@ def fit(
 def _trained(
     specification: Specification,
     dataset: Dataset,
-    images: Split,
-    attack: Attack | None,
-    poisoning: Poisoning,
+    training: PoisonedSplit,
     checkpoint: Path,
     report: Callable[[Progress], None],
 ) -> nn.Module:
-    """A new network, trained on `images`."""
-    device = best_device()
-    classes = len(dataset.classes)
-    net = build(
-        specification.architecture, specification.framework, dataset.image_shape, classes, specification.seed
-    ).to(device)
+    """A new network, from its weights where it has some, trained."""
+    architecture, framework, seed = specification.architecture, specification.framework, specification.seed
+    net = build(architecture, framework, dataset.image_shape, len(dataset.classes), seed)
     if specification.weights is not None:
         assert isinstance(net, Pretrained)
         net.load_backbone(weights.read(weights.find(specification.weights)))
-    training = PoisonedSplit(images, attack, poisoning, device)
-    settings, seed = specification.settings, specification.seed
-    train(net, training, dataset.test, settings, seed, checkpoint=checkpoint, report=report)
+    net.to(best_device())
+    train(net, training, dataset.test, specification.settings, seed, checkpoint=checkpoint, report=report)
     return net
 
 
