@@ -64,7 +64,7 @@ def _norm_boxes(plot: Axes, rows: Sequence[Row], axis: str) -> None:
         drawn["boxes"][0].set(facecolor=color, alpha=0.5)
         if row["target"] is not None:
             plot.plot(place, norms[str(row["target"])], "x", color=color, markersize=8, markeredgewidth=2)
-    plot.set(ylabel="L1 norm of the mask", ylim=(0, None))
+    plot.set(ylabel="L1 norm of the mask")
     _label(plot, rows, axis, cross="norm of the target")
 
 
@@ -87,13 +87,14 @@ def _places(rows: Sequence[Row], axis: str) -> list[float]:
 
 def _label(plot: Axes, rows: Sequence[Row], axis: str, cross: str | None = None) -> None:
     values = list(dict.fromkeys(row[axis] for row in rows))
+    plot.set_ylim(0, 1.25 * plot.get_ylim()[1])  # room for the legend
     plot.set_xticks(range(len(values)), values)
     plot.set_xlabel(axis)
     kinds = dict.fromkeys(row["model"] for row in rows)
     handles: list[Artist] = [Patch(facecolor=COLORS[kind], label=kind) for kind in kinds]
     if cross is not None and "backdoored" in kinds:
         handles += plot.plot([], [], "x", color=COLORS["backdoored"], markeredgewidth=2, label=cross)
-    plot.legend(handles=handles, fontsize="small")
+    plot.legend(handles=handles, fontsize="small", loc="upper center", ncols=len(handles))
 
 
 def masks(grids: Sequence[tuple[str, int | None, Masks]], path: Path) -> None:
