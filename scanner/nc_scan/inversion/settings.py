@@ -44,7 +44,7 @@ class InversionSettings:
 ADAPTIVE = InversionSettings(
     starts=8,
     rounds=((75, 2), (120, 1)),
-    steps=330,
+    steps=450,
     batch=8,
     mask_rate=0.1,
     pattern_rate=0.2,
