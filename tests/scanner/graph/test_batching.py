@@ -76,4 +76,5 @@ def test_a_hard_coded_batch_is_scanned_in_batches(batch: int) -> None:
     images = IMAGES.numpy()
     assert prepared.parity(images).ok
     assert prepared.scores(IMAGES).shape == (5, 10)
-    assert (prepared.deployed_labels(images) == prepared.module(IMAGES).argmax(-1).numpy()).all()
+    fed = torch.from_numpy(prepared.model_input(images))
+    assert (prepared.deployed_labels(images) == prepared.module(fed).argmax(-1).numpy()).all()
