@@ -28,8 +28,7 @@ from nc_trainers.data import load
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "models"
 TABLE, PAGE = ROOT / "docs/results/contract.csv", ROOT / "docs/results/contract.md"
-SAME = 0.15  # standard deviations by which two value ranges may differ and still be the same for a scan
-STD = 0.25  # of the pixels of natural images
+SAME = 0.15  # share of the pixels' range by which two value ranges may differ and still be the same for a scan
 
 
 @dataclass(frozen=True)
@@ -107,13 +106,13 @@ def outcome(case: Case, contracts: tuple[InputContract, ...]) -> str:
 
 
 def _same(contract: InputContract, case: Case) -> bool:
-    """Whether both value ranges map pixels to nearly the same values, in standard deviations of the true ones."""
+    """Whether both value ranges map pixels to nearly the same values."""
     truth = RANGES[case.value_range].for_channels(contract.channels)
     scale, offset = np.array(truth.scale), np.array(truth.offset)
     ends = [
         abs((np.array(contract.scale) - scale) * pixel + np.array(contract.offset) - offset) for pixel in (0.0, 1.0)
     ]
-    return bool(max(float((end / (scale * STD)).max()) for end in ends) <= SAME / STD)
+    return bool(max(float((end / scale).max()) for end in ends) <= SAME)
 
 
 def look(case: Case, folder: Path, scanned: bool) -> Row:
@@ -152,10 +151,10 @@ def write(rows: list[Row]) -> None:
     cells = ("model", "variant", "truth", "inferred", "outcome", "verdict")
     lines = ["| " + " | ".join(str(getattr(row, cell)) for cell in cells) + " |" for row in rows]
     table = "\n".join(["| " + " | ".join(cells) + " |", "|---" * len(cells) + "|", *lines])
-    command = "    python -m tests.bench.contract --data PATH --scan MODELS"
+    command = f"    python -m tests.bench.contract --data PATH {'--scan ' if verdicts else ''}MODELS"
     PAGE.write_text(
         f"# Input contracts\n\n{command}\n\n{summary}\n\nThe evidence for each is in [contract.csv]({TABLE.name}). A "
-        f"value range is right that differs from the true one by at most {SAME}, in the model's own units, as the "
+        f"value range is right that differs from the true one by at most {SAME:.0%} of the pixels' range, as the "
         f"constants of ImageNet and of CIFAR-10 do from each other.\n\n{table}\n"
     )
 
