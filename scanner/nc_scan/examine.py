@@ -65,7 +65,7 @@ class Examination:
         """What weakens the decision."""
         contract = self.model.contract
         found = [f"the {part} is not certain: {contract.evidence.get(part, '')}" for part in contract.uncertain]
-        predicted = np.concatenate([self.probes.search_labels, self.probes.held_out_labels])
+        predicted = self.probes.labels
         label, count = max(zip(*np.unique(predicted, return_counts=True), strict=True), key=lambda pair: pair[1])
         if count > ONE_SIDED * len(predicted):
             share = f"{count / len(predicted):.0%}"
@@ -154,7 +154,6 @@ def report_parity(parity: ParityReport) -> Parity:
 
 def report_probes(probes: ProbeSet, labels: int) -> ProbeReport:
     """The probes as a result."""
-    predicted = np.concatenate([probes.search_labels, probes.held_out_labels])
-    histogram = tuple(np.bincount(predicted, minlength=labels).tolist())
+    histogram = tuple(np.bincount(probes.labels, minlength=labels).tolist())
     digest = hashlib.sha256(probes.search.tobytes() + probes.held_out.tobytes()).hexdigest()
     return ProbeReport(probes.source, len(probes.search), len(probes.held_out), histogram, digest)

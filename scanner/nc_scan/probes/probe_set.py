@@ -33,6 +33,11 @@ class ProbeSet:
     held_out: FloatArray
     held_out_labels: NDArray[np.int64]
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The predicted labels of all probes, those of the search first."""
+        return np.concatenate([self.search_labels, self.held_out_labels])
+
 
 def synthetic_probes(channels: int, height: int, width: int, predict: Predict, rng: np.random.Generator) -> ProbeSet:
     """Dead leaves, of which the labels predicted most often are thinned out."""
