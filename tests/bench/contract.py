@@ -152,13 +152,13 @@ def write(rows: list[Row]) -> None:
     lines = ["| " + " | ".join(str(getattr(row, cell)) for cell in cells) + " |" for row in rows]
     table = "\n".join(["| " + " | ".join(cells) + " |", "|---" * len(cells) + "|", *lines])
     command = f"    python -m tests.bench.contract --data PATH {'--scan ' if verdicts else ''}MODELS"
-    PAGE.write_text(
-        f"# Input contracts\n\n{command}\n\n{summary}\n\nThe evidence for each is in [contract.csv]({TABLE.name}). A "
-        f"value range is right that differs from the true one by at most {SAME:.0%} of the pixels' range, as the "
-        f"constants of ImageNet and of CIFAR-10 do from each other. The criterion and its bounds were chosen while "
-        "looking at the examples, at models of the zoo and at some of the scaled models, so this table shows that they work "
-        f"there, not on models never seen.\n\n{table}\n"
+    notes = (
+        f"The evidence for each is in [contract.csv]({TABLE.name}). A value range is right that differs from the true "
+        f"one by at most {SAME:.0%} of the pixels' range, as the constants of ImageNet and of CIFAR-10 do from each "
+        "other. The criterion and its bounds were chosen while looking at the examples, at models of the zoo and at "
+        "some of the scaled models, so this table shows that they work there, not on models never seen."
     )
+    PAGE.write_text("\n\n".join(("# Input contracts", command, summary, notes, table)) + "\n")
 
 
 @click.command(help=__doc__)
