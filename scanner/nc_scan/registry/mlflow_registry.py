@@ -71,11 +71,19 @@ class Subject:
 
     def tag(self, client: MlflowClient, tags: dict[str, str]) -> None:
         """Sets the tags in their order."""
+        from mlflow.exceptions import MlflowException
+
         for key, value in tags.items():
-            if self.run_id:
-                client.set_tag(self.run_id, key, value)
-            else:
-                client.set_model_version_tag(self.name, self.version, key, value)
+            try:
+                self._tag(client, key, value)
+            except MlflowException:  # where another scanner has just created it, a second attempt changes it
+                self._tag(client, key, value)
+
+    def _tag(self, client: MlflowClient, key: str, value: str) -> None:
+        if self.run_id:
+            client.set_tag(self.run_id, key, value)
+        else:
+            client.set_model_version_tag(self.name, self.version, key, value)
 
 
 def _client() -> MlflowClient:

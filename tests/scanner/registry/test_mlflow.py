@@ -16,6 +16,8 @@ from typing import Any
 import mlflow
 import pytest
 import requests
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from nc_scan.attempt import attempt
 from nc_scan.errors import RegistryError, ReportError
@@ -311,6 +313,26 @@ def test_two_scanners_at_once(tracking: Any, register: Register) -> None:
     assert aliases(tracking, name) == {"production": "1"}
     report = mlflow.artifacts.load_text(tags(tracking, name)["report"].replace("report.html", "scan.json"))
     assert json.loads(report)["finished"] == tags(tracking, name)["finished"]
+
+
+def test_a_tag_that_another_scanner_has_just_created(
+    tracking: Any, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = register({"model.onnx": "clean"})
+    set_tag, raced = MlflowClient.set_model_version_tag, set()
+
+    def race(client: MlflowClient, name: str, version: str, key: str, value: str) -> None:
+        if key not in raced:
+            raced.add(key)
+            set_tag(client, name, version, key, "of another scanner")
+            raise MlflowException("BAD_REQUEST: UNIQUE constraint failed: model_version_tags.key")
+        set_tag(client, name, version, key, value)
+
+    monkeypatch.setattr(MlflowClient, "set_model_version_tag", race)
+    assert scan(f"models:/{name}/1", "production").verdict == "clean"
+    assert len(raced) == 6
+    assert "of another scanner" not in tags(tracking, name).values()
+    assert aliases(tracking, name) == {"production": "1"}
 
 
 def test_an_alias_for_a_run_is_wrong_usage() -> None:
