@@ -127,7 +127,7 @@ def _search(
             scale=contract.scale,
             offset=contract.offset,
             generator=torch.Generator().manual_seed(seed),
-            on_step=lambda done, total: progress("searching triggers", done, total),
+            on_progress=lambda done, total: progress("searching triggers", done, total),
         )
     with clock("replay"):
         progress("replaying triggers", 0, 1)

@@ -8,17 +8,20 @@ from torch import Tensor
 from nc_scan.inversion.settings import InversionSettings
 
 MOSTLY = 0.9  # share of the probes that a trigger turns
+KNOWN = 0.5  # of the steps that the success rate remembers: before that it says too little
 SHRINK = 0.98  # a smaller decrease of the norm than to this share of it is no progress
 
 
 class LabelProgress:
     """State of the labels still searched for; every tensor has one row a label, in the same order as `labels`."""
 
-    def __init__(self, labels: Tensor, masks: Tensor, patterns: Tensor, settings: InversionSettings) -> None:
+    def __init__(
+        self, labels: Tensor, masks: Tensor, patterns: Tensor, cost: Tensor, settings: InversionSettings
+    ) -> None:
         self._settings = settings
         count, device = len(labels), masks.device
         self.labels = labels
-        self.cost = torch.full((count,), settings.cost, device=device)
+        self.cost = cost
         self.success = torch.zeros(count, device=device)
         self.loss = torch.zeros(count, device=device)
         self.norm = torch.full((count,), torch.inf, device=device)
@@ -40,11 +43,12 @@ class LabelProgress:
         failed = turned < settings.success
         works = (self.success >= settings.success) & ~failed
         norm = self._mean_mask.sum((1, 2, 3))
-        better = works & (norm < self.norm) if settings.smallest else torch.ones_like(works)
+        known = self._weight * (1 - settings.memory) >= KNOWN
+        better = works & (norm < self.norm) & known if settings.smallest else torch.ones_like(works)
         self.norm = torch.where(better, norm, self.norm)
         self.mask[better], self.pattern[better] = self._mean_mask[better], self._mean_pattern[better]
-        progressed = self.norm < SHRINK * self._milestone
-        self._milestone = torch.where(progressed, self.norm, self._milestone)
+        progressed = norm < SHRINK * self._milestone
+        self._milestone = torch.where(progressed, norm, self._milestone)
         self._since = torch.where(progressed | ~self.norm.isfinite(), 0, self._since + 1)
         up = torch.where(works, settings.cost_up, 1.0)
         self.cost = self.cost * torch.where(failed, 1 / settings.cost_down, up)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 
@@ -23,6 +24,8 @@ class InversionSettings:
         memory: share of the past in the running success rate.
         patience: a label whose smallest norm has not shrunk by 2 % for so many steps is done; 0 for never.
         smallest: return the smallest successful trigger seen rather than the last one.
+        suspects: so many labels, those with the smallest triggers, are searched for again from new starts.
+        polish_steps, polish_batch: of the last search, which starts at the suspects' triggers, at half the rates.
     """
 
     starts: int
@@ -39,12 +42,43 @@ class InversionSettings:
     memory: float
     patience: int
     smallest: bool
+    suspects: int = 0
+    polish_steps: int = 0
+    polish_batch: int = 0
+
+    def polishing(self) -> InversionSettings:
+        """The settings of the last search."""
+        return dataclasses.replace(
+            self,
+            starts=1,
+            rounds=(),
+            steps=self.polish_steps,
+            batch=self.polish_batch,
+            mask_rate=self.mask_rate / 2,
+            pattern_rate=self.pattern_rate / 2,
+            patience=0,
+            suspects=0,
+        )
+
+    def images_a_search(self, labels: int) -> int:
+        """How many images one search stamps at most."""
+        searches, before, images = self.starts, 0, 0
+        for step, left in (*self.rounds, (self.steps, 0)):
+            images += (min(step, self.steps) - before) * searches * self.batch
+            searches, before = left, min(step, self.steps)
+        return labels * images
+
+    def most_images(self, labels: int) -> int:
+        """How many images an inversion stamps at most."""
+        suspects = min(labels, self.suspects)
+        again = self.images_a_search(suspects) + self.polishing().images_a_search(suspects) if suspects else 0
+        return self.images_a_search(labels) + again
 
 
 ADAPTIVE = InversionSettings(
     starts=8,
-    rounds=((75, 2), (120, 1)),
-    steps=450,
+    rounds=((40, 4), (75, 2), (120, 1)),
+    steps=300,
     batch=8,
     mask_rate=0.1,
     pattern_rate=0.2,
@@ -56,6 +90,9 @@ ADAPTIVE = InversionSettings(
     memory=0.93,
     patience=100,
     smallest=True,
+    suspects=2,
+    polish_steps=120,
+    polish_batch=32,
 )
 """λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""
 

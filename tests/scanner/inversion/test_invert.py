@@ -61,7 +61,7 @@ def test_results_are_what_they_say() -> None:
 
 
 def test_a_label_that_cannot_be_reached_is_not_converged() -> None:
-    found = search(deaf, settings=dataclasses.replace(ADAPTIVE, steps=100))
+    found = search(deaf, settings=dataclasses.replace(ADAPTIVE, steps=100, suspects=0))
     assert [inversion.status for inversion in found] == ["converged", "not_converged", "converged", "converged"]
 
 
@@ -82,11 +82,40 @@ def test_labels_in_chunks_and_progress(monkeypatch: pytest.MonkeyPatch) -> None:
 
     module = sys.modules["nc_scan.inversion.invert"]
     monkeypatch.setattr(module, "CHUNK_VALUES", 2 * ADAPTIVE.starts * ADAPTIVE.batch * 3 * SIDE * SIDE)
-    steps: list[tuple[int, int]] = []
-    found = search(planted, labels=[3, 2, 0], on_step=lambda done, total: steps.append((done, total)))
+    images: list[tuple[int, int]] = []
+    found = search(planted, labels=[3, 2, 0], on_progress=lambda done, total: images.append((done, total)))
     assert [inversion.label for inversion in found] == [3, 2, 0]
-    assert steps == sorted(steps)
-    assert steps[-1] == (3 * ADAPTIVE.steps, 3 * ADAPTIVE.steps)
+    assert images == sorted(images)
+    assert images[-1] == (ADAPTIVE.most_images(3), ADAPTIVE.most_images(3))
+
+
+def test_the_images_of_a_search() -> None:
+    settings = dataclasses.replace(ADAPTIVE, starts=8, rounds=((75, 2), (120, 1)), steps=300, batch=8, suspects=0)
+    assert settings.most_images(10) == 10 * 8 * (8 * 75 + 2 * 45 + 180)
+    assert dataclasses.replace(settings, steps=100).most_images(1) == 8 * (8 * 75 + 2 * 25)
+    again = dataclasses.replace(settings, suspects=2, polish_steps=50, polish_batch=32)
+    assert again.most_images(10) == 12 * 8 * (8 * 75 + 2 * 45 + 180) + 2 * 32 * 50
+    assert again.most_images(1) == 2 * 8 * (8 * 75 + 2 * 45 + 180) + 32 * 50
+
+
+def test_a_second_look_finds_what_the_first_search_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first search for label 2 comes back with a whole image; the one after it is searched and polished."""
+    import sys
+
+    module = sys.modules["nc_scan.inversion.invert"]
+    real, asked = module.search, []
+
+    def blind_at_first(evaluate, images, labels, start, settings, generator, on_images):
+        found = real(evaluate, images, labels, start, settings, generator, on_images)
+        asked.append((list(labels), settings.batch))
+        return [dataclasses.replace(one, norm=8.5) if one.label == 2 and len(asked) == 1 else one for one in found]
+
+    monkeypatch.setattr(module, "search", blind_at_first)
+    settings = dataclasses.replace(ADAPTIVE, suspects=1)
+    found = search(planted, settings=settings)
+    assert asked == [([0, 1, 2, 3], ADAPTIVE.batch), ([2], ADAPTIVE.batch), ([2], ADAPTIVE.polish_batch)]
+    assert found[2].norm == pytest.approx(found[2].mask.sum(), rel=1e-5)
+    assert found[2].norm < 8
 
 
 def test_the_paper_keeps_the_cost_and_returns_the_last_trigger() -> None:

@@ -1,0 +1,95 @@
+"""One search: from a start to the smallest trigger of every label, all labels in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nc_scan.inversion.adam import StackedAdam
+from nc_scan.inversion.evaluate import Evaluate
+from nc_scan.inversion.progress import LabelProgress
+from nc_scan.inversion.settings import InversionSettings
+from nc_scan.inversion.start import Start
+from nc_scan.results import FloatArray, Status
+
+OnImages = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """The trigger found for one label: mask (H, W), pattern (C, H, W) in [0, 1], and the mask's L1 norm in pixels.
+
+    `steps` and the final λ, `cost`, are those of the search that found it.
+    """
+
+    label: int
+    mask: FloatArray
+    pattern: FloatArray
+    norm: float
+    status: Status
+    steps: int
+    cost: float
+
+
+def search(
+    evaluate: Evaluate,
+    images: Tensor,
+    labels: Sequence[int],
+    start: Start,
+    settings: InversionSettings,
+    generator: torch.Generator,
+    on_images: OnImages,
+) -> list[Inversion]:
+    """Solves the objective for each label, from `settings.starts` rows of `start`, label after label.
+
+    Calls `on_images` after each step with the number of stamped images that it computed.
+    """
+    masks = StackedAdam(start.masks, settings.mask_rate, settings.betas)
+    patterns = StackedAdam(start.patterns, settings.pattern_rate, settings.betas)
+    searched = torch.tensor(labels, device=images.device).repeat_interleave(settings.starts)
+    progress = LabelProgress(searched, masks.values, patterns.values, start.cost, settings)
+    batches = _batches(images, settings.batch, generator)
+    rounds = dict(settings.rounds)
+    found: dict[int, Inversion] = {}
+    for step in range(1, settings.steps + 1):
+        batch = next(batches)
+        losses, turned, *gradients = evaluate(batch, (masks.values, patterns.values, progress.labels, progress.cost))
+        on_images(len(progress.labels) * len(batch))
+        progress.update(masks.values, patterns.values, turned, losses)
+        masks.step(gradients[0])
+        patterns.step(gradients[1])
+
+        done = progress.done() | (step == settings.steps)
+        found.update(_results(progress, done, step, settings))
+        leave = done | progress.behind(rounds[step]) if step in rounds else done
+        if leave.any():
+            stay = (~leave).nonzero().squeeze(1)
+            for state in (masks, patterns, progress):
+                state.keep(stay)
+        if not len(progress.labels):
+            break
+    return [found[label] for label in labels]
+
+
+def _batches(images: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Batches of shuffled probes, epoch after epoch; a last incomplete one is left out."""
+    size = min(size, len(images))
+    while True:
+        order = torch.randperm(len(images), generator=generator).to(images.device)
+        for start in range(0, len(images) - size + 1, size):
+            yield images[order[start : start + size]]
+
+
+def _results(progress: LabelProgress, done: Tensor, step: int, settings: InversionSettings) -> dict[int, Inversion]:
+    found: dict[int, Inversion] = {}
+    for row in done.nonzero().squeeze(1).tolist():
+        works = bool(progress.norm[row].isfinite() if settings.smallest else progress.success[row] >= settings.success)
+        mask, pattern = progress.mask[row, 0].cpu().numpy(), progress.pattern[row].cpu().numpy()
+        label = int(progress.labels[row])
+        status: Status = "converged" if works else "not_converged"
+        cost = float(progress.cost[row])
+        found[label] = Inversion(label, mask.copy(), pattern.copy(), float(mask.sum()), status, step, cost)
+    return found
