@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from tests.bench.examples import success_on
+from tests.bench.evidence import success_on
 
 from nc_scan import scan
 from nc_scan.probes.dead_leaves import dead_leaves
