@@ -14,6 +14,7 @@ from nc_scan.inversion.passes import RunAll, Tensors
 CHUNK_VALUES = 32_000_000  # input values (searches x batch x channels x height x width) that one step may hold
 PASS_VALUES = {"cpu": 125_000}  # of them in one pass of the network: its activations then stay in a core's cache
 PASS_IMAGES = 8  # at least: larger images fit no cache anyway
+PASSES = 4  # a step, where there are as many searches: few searches then still occupy several cores
 
 Scores = Callable[[Tensor], Tensor]
 Searches = Tensors  # masks, patterns, labels, cost weights: one row a search
@@ -43,7 +44,7 @@ def evaluate_triggers(
         return entropy.detach(), turned, *torch.autograd.grad(entropy.sum(), (mask, pattern))
 
     images = max(PASS_IMAGES, PASS_VALUES.get(batch.device.type, CHUNK_VALUES) // batch[0].numel())
-    rows = max(1, images // len(batch))
+    rows = max(1, min(images // len(batch), -(-len(masks) // PASSES)))
     chunks = list(zip(*(torch.split(values, rows) for values in (masks, patterns, labels)), strict=True))
     parts = torch.split(batch, images)
     sums = run_all(one_pass, [(part, *chunk) for chunk in chunks for part in parts])
