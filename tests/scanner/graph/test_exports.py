@@ -104,6 +104,7 @@ def test_static_quantisation(tmp_path: Path, network: str, form: str, weights: s
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType[weights],
         per_channel=weights == "QInt8",
+        reduce_range=True,  # with all 8 bits, onnxruntime's sums saturate on processors without VNNI
     )
     model = onnx.load(tmp_path / "quantised.onnx")
     expected = gradient(module, IMAGES, torch.zeros(8, dtype=torch.int64))
@@ -138,7 +139,8 @@ def test_dynamic_quantisation(tmp_path: Path, network: str) -> None:
     quantization = pytest.importorskip("onnxruntime.quantization")
     module = build(NETWORKS[network])
     onnx.save(export(module), tmp_path / "float.onnx")
-    quantization.quantize_dynamic(tmp_path / "float.onnx", tmp_path / "quantised.onnx")
+    # Seven bits as above.
+    quantization.quantize_dynamic(tmp_path / "float.onnx", tmp_path / "quantised.onnx", reduce_range=True)
     # Its convolutions share one scale a batch, so that batches differ from single images by design.
     found = check(onnx.load(tmp_path / "quantised.onnx"))
     assert cosine(found, gradient(module, IMAGES, torch.zeros(8, dtype=torch.int64))) > 0.9
