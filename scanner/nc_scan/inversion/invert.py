@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from nc_scan.inversion.evaluate import CHUNK_VALUES, Scores, evaluate_triggers
+from nc_scan.inversion.found import Inversion
 from nc_scan.inversion.passes import passes_on
-from nc_scan.inversion.search import Inversion, search
+from nc_scan.inversion.search import search
 from nc_scan.inversion.settings import InversionSettings
 from nc_scan.inversion.start import Start, random_start, start_from
 

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from nc_scan.inversion.adam import StackedAdam
 from nc_scan.inversion.evaluate import Evaluate
+from nc_scan.inversion.found import Inversion
 from nc_scan.inversion.progress import LabelProgress
 from nc_scan.inversion.settings import InversionSettings
 from nc_scan.inversion.start import Start
-from nc_scan.results import FloatArray, Status
+from nc_scan.results import Status
 
 OnImages = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Inversion:
-    """The trigger found for one label: mask (H, W), pattern (C, H, W) in [0, 1], and the mask's L1 norm in pixels.
-
-    `steps` and the final λ, `cost`, are those of the search that found it.
-    """
-
-    label: int
-    mask: FloatArray
-    pattern: FloatArray
-    norm: float
-    status: Status
-    steps: int
-    cost: float
 
 
 def search(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from nc_scan.inversion.found import Inversion
 from nc_scan.inversion.settings import InversionSettings
-from nc_scan.results import FloatArray
 
 MASK_LEVELS = (0.2, 0.6)  # every pixel takes part at first; which ones stay is decided while the norm shrinks
 MASK_NOISE = 0.2
@@ -24,17 +23,6 @@ class Start:
     masks: Tensor
     patterns: Tensor
     cost: Tensor
-
-
-class Found(Protocol):
-    """A trigger with the λ that its search ended with."""
-
-    @property
-    def mask(self) -> FloatArray: ...
-    @property
-    def pattern(self) -> FloatArray: ...
-    @property
-    def cost(self) -> float: ...
 
 
 def random_start(labels: int, images: Tensor, settings: InversionSettings, generator: torch.Generator) -> Start:
@@ -62,7 +50,7 @@ def random_start(labels: int, images: Tensor, settings: InversionSettings, gener
     return Start(*(values.to(images.device) for values in (masks.flatten(0, 1), patterns.flatten(0, 1), cost)))
 
 
-def start_from(found: Sequence[Found], device: torch.device) -> Start:
+def start_from(found: Sequence[Inversion], device: torch.device) -> Start:
     """One search at each of the triggers, with the λ that it was found with."""
     masks = torch.stack([torch.from_numpy(trigger.mask)[None] for trigger in found])
     patterns = torch.stack([torch.from_numpy(trigger.pattern) for trigger in found])

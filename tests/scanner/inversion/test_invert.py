@@ -1,6 +1,7 @@
 """The search on models whose smallest trigger is known."""
 
 import dataclasses
+import importlib
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from nc_scan.inversion import ADAPTIVE, PAPER, Inversion, InversionSettings, invert
 
 LABELS, SIDE, PATCH = 4, 16, 3
+INVERT = importlib.import_module("nc_scan.inversion.invert")  # the package exports a function of that name
 
 
 def planted(images: Tensor) -> Tensor:
@@ -78,10 +80,7 @@ def test_the_affine_input_contract_is_part_of_the_search() -> None:
 
 
 def test_labels_in_chunks_and_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    module = sys.modules["nc_scan.inversion.invert"]
-    monkeypatch.setattr(module, "CHUNK_VALUES", 2 * ADAPTIVE.starts * ADAPTIVE.batch * 3 * SIDE * SIDE)
+    monkeypatch.setattr(INVERT, "CHUNK_VALUES", 2 * ADAPTIVE.starts * ADAPTIVE.batch * 3 * SIDE * SIDE)
     images: list[tuple[int, int]] = []
     found = search(planted, labels=[3, 2, 0], on_progress=lambda done, total: images.append((done, total)))
     assert [inversion.label for inversion in found] == [3, 2, 0]
@@ -100,17 +99,14 @@ def test_the_images_of_a_search() -> None:
 
 def test_a_second_look_finds_what_the_first_search_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first search for label 2 comes back with a whole image; the one after it is searched and polished."""
-    import sys
-
-    module = sys.modules["nc_scan.inversion.invert"]
-    real, asked = module.search, []
+    real, asked = INVERT.search, []
 
     def blind_at_first(evaluate, images, labels, start, settings, generator, on_images):
         found = real(evaluate, images, labels, start, settings, generator, on_images)
         asked.append((list(labels), settings.batch))
         return [dataclasses.replace(one, norm=8.5) if one.label == 2 and len(asked) == 1 else one for one in found]
 
-    monkeypatch.setattr(module, "search", blind_at_first)
+    monkeypatch.setattr(INVERT, "search", blind_at_first)
     settings = dataclasses.replace(ADAPTIVE, suspects=1)
     found = search(planted, settings=settings)
     assert asked == [([0, 1, 2, 3], ADAPTIVE.batch), ([2], ADAPTIVE.batch), ([2], ADAPTIVE.polish_batch)]

@@ -1,0 +1,23 @@
+"""What an inversion finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nc_scan.results import FloatArray, Status
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """The trigger found for one label: mask (H, W), pattern (C, H, W) in [0, 1], and the mask's L1 norm in pixels.
+
+    `steps` and the final λ, `cost`, are those of the search that found it.
+    """
+
+    label: int
+    mask: FloatArray
+    pattern: FloatArray
+    norm: float
+    status: Status
+    steps: int
+    cost: float
