@@ -22,7 +22,8 @@ class InversionSettings:
         cost_up: λ is multiplied by this after a step at which the trigger succeeds; 1 keeps it fixed.
         cost_down: λ is divided by this after a step at which it does not.
         memory: share of the past in the running success rate.
-        patience: a label whose smallest norm has not shrunk by 2 % for so many steps is done; 0 for never.
+        patience: once a trigger has succeeded, a search whose mask, averaged over the recent steps, has not shrunk by
+            2 % for so many steps is done; 0 for never.
         smallest: return the smallest successful trigger seen rather than the last one.
         suspects: so many labels, those with the smallest triggers, are searched for again from new starts.
         polish_steps, polish_batch: of the last search, which starts at the suspects' triggers, at half the rates.
