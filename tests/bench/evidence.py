@@ -50,15 +50,24 @@ class Row:
 Scan = list[Row]
 
 
-def collect(models: Iterable[Path], seeds: Iterable[int], table: Path, images: Split | None = None) -> Iterator[Scan]:
-    """Scans each model with each seed, unless the table holds that scan; adds to the table, and yields all scans."""
+def collect(
+    models: Iterable[Path],
+    seeds: Iterable[int],
+    table: Path,
+    images: Split | None = None,
+    probes: Path | None = None,
+) -> Iterator[Scan]:
+    """Scans each model with each seed, unless the table holds that scan; adds to the table, and yields all scans.
+
+    `images` are those to measure `on_real` with, `probes` those to scan with where they are not synthetic.
+    """
     rows = read(table)
     known = {(scan[0].model, scan[0].seed): scan for scan in scans(rows)}
     for path in models:
         for seed in seeds:
             found = known.get((path.stem, seed))
             if found is None:
-                found = _scan(path, seed, images)
+                found = _scan(path, seed, images, probes)
                 rows += found
                 write(table, rows)
             yield found
@@ -89,9 +98,9 @@ def write(table: Path, rows: Iterable[Row]) -> None:
         writer.writerows(astuple(row) for row in rows)
 
 
-def _scan(path: Path, seed: int, images: Split | None) -> Scan:
+def _scan(path: Path, seed: int, images: Split | None, probes: Path | None) -> Scan:
     start = time.process_time()
-    result = scan(path, seed=seed)
+    result = scan(path, seed=seed, data=probes)
     return rows_of(result, time.process_time() - start, success_on(result, images) if images else float("nan"))
 
 

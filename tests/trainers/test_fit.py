@@ -169,6 +169,26 @@ def test_a_surrogate_survives_an_interruption(digits: Dataset, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.onnx", "model.poisoned.npz"]
 
 
+def test_no_model_is_left_without_its_ground_truth(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specification = Specification.from_table({"settings": {"epochs": 1, "batch_size": 32}})
+    small = digits.scaled(0.1)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("nc_trainers.fit.judge", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(specification, small, tmp_path / "model.onnx")
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".checkpoint", ".unjudged"]
+    epochs: list[int] = []
+    fit(specification, small, tmp_path / "model.onnx", report=lambda told: epochs.append(told.epoch))
+    assert not epochs
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.onnx"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

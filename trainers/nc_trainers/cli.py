@@ -119,7 +119,7 @@ def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int | None)
 @click.option("--framework", default="pytorch", show_default=True)
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the patch attack.")
 @data_options
-@click.option("--epochs", type=int, default=6, show_default=True)
+@click.option("--epochs", type=int, help="[default: 6, and one fewer for each halving of the data]")
 @click.option("--batch-size", type=int, default=128, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the first model.")
 @click.option("--values", metavar="V,V,...", help="Run these values alone.  [default: all of them]")
@@ -134,7 +134,7 @@ def experiment(
     params: tuple[str, ...],
     data: str | None,
     scale: float,
-    epochs: int,
+    epochs: int | None,
     batch_size: int,
     seed: int,
     values: str | None,
@@ -158,9 +158,8 @@ def experiment(
         raise TrainerError(f"{name} is for one architecture")
     parameters = dict(_name_and_value(param) for param in params)
     table = {"architecture": architectures[0], "framework": framework, "attack": "patch", "seed": seed}
-    base = Specification.from_table(
-        table | {"parameters": parameters, "settings": {"epochs": epochs, "batch_size": batch_size}}
-    )
+    settings = {"epochs": experiments.epochs_at(scale) if epochs is None else epochs, "batch_size": batch_size}
+    base = Specification.from_table(table | {"parameters": parameters, "settings": settings})
     chosen = tuple(values.split(",")) if values else None
     jobs = jobs or trainings_at_a_time()
     run = experiments.Run(name, base, datasets.load(data).scaled(scale), scale, out, jobs, chosen, _report_model)

@@ -59,10 +59,12 @@ def fit(
     images = dataset.train if attack is None else attack.disguise(dataset.train, poisoning, train_surrogate)
     training = PoisonedSplit(images, attack, poisoning, best_device())
     net = _trained(specification, dataset, training, checkpoint, report)
-    classifier = export(net, out, dataset.image_shape, specification.export)
+    unjudged = checkpoint.with_suffix(".unjudged")  # nothing is called a model that has no ground truth
+    classifier = export(net, unjudged, dataset.image_shape, specification.export)
     truth = ground_truth(specification, dataset, attack, poisoning, judge(classifier, dataset.test, attack))
     if attack is not None:
         np.savez_compressed(out.with_suffix(".poisoned.npz"), **asdict(poisoning))
+    unjudged.replace(out)
     out.with_suffix(".json").write_text(json.dumps(truth, indent=2) + "\n")
     checkpoint.unlink()
     surrogate.unlink(missing_ok=True)

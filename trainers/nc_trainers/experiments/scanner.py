@@ -25,6 +25,7 @@ from nc_trainers.training import to_float
 
 CONTAMINATED = "contaminated"
 CONTAMINATION = 0.15
+CONTRACT = "--range", "0..1"  # what the experiments' models read: a search under other hypotheses would be wasted
 SCANNED = (0, 1, 2)  # exit codes of nc-scan: clean, backdoored, and inconclusive or failed
 
 
@@ -69,18 +70,8 @@ def write_probes(dataset: Dataset, attack: Attack | None, path: Path) -> Path:
 def scan_model(model: Path, data: Path, seed: int, folder: Path, threads: int) -> Scan:
     """What `nc-scan --method paper` finds in a model, kept in `folder`; raises TrainerError where it fails."""
     report = folder / model.stem
-    options = (
-        "--method",
-        "paper",
-        "--data",
-        data,
-        "--seed",
-        str(seed),
-        "--report",
-        report,
-        "--cache",
-        folder / "cache",
-    )
+    probes = ("--method", "paper", "--data", data, "--seed", str(seed), *CONTRACT)
+    options = (*probes, "--report", report, "--cache", folder / "cache")
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     done = subprocess.run([command(), model, *options], capture_output=True, text=True, check=False, env=environment)
     if done.returncode not in SCANNED or not (report / model.stem / "scan.json").exists():
