@@ -1,11 +1,9 @@
-"""The command `nc-scan`: the only module that prints and exits."""
+"""The command `nc-scan`: the only module that prints results and exits."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from nc_scan.examine import Progress
+    from rich.console import RenderableType
+
     from nc_scan.registry import Target
     from nc_scan.results import Outcome
 
@@ -30,6 +29,18 @@ LAYOUTS = ("NCHW", "NHWC", "NHW", "CHW", "HWC", "features")
 KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid")
 EXPLAINED = ("data", "seed", "layout", "side", "value_range", "output", "output_kind")  # by --explain-parity
 PATH, FILE = click.Path(path_type=Path), click.Path(path_type=Path, dir_okay=False)
+
+
+def _known_range(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        from nc_scan.contract.value_range import parse_range
+
+        try:
+            parse_range(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return text
+
 
 EPILOG = """\b
 Exit codes:
@@ -70,6 +81,7 @@ Of many models the worst one counts: 1, then 2, 3, 0.
     "--range",
     "value_range",
     metavar="RANGE",
+    callback=_known_range,
     help="What pixels are scaled to: 0..1, 0..255, -1..1, imagenet, cifar10, caffe, or mean=M;std=S.",
 )
 @click.option("--output", metavar="NAME", help="The output that holds a score for each label.")
@@ -94,10 +106,13 @@ def command(
     is the target of a backdoor. Needs no data: without --data it looks through the model with synthetic images.
     """
     from nc_scan.errors import ReportError
+    from nc_scan.reports.chosen import write_chosen
+    from nc_scan.reports.terminal import render_summary
 
     _log_tracebacks()
     if explain_parity:
-        return max(_explain(model, **{name: options[name] for name in EXPLAINED}) for model in models)
+        codes = [_explain(model, **{name: options[name] for name in EXPLAINED}) for model in models]
+        return max(codes, key=SEVERITY.index)
     files = {name.removesuffix("_file"): options.pop(name) for name in list(options) if name.endswith("_file")}
     targets, outcomes = _locate(models, alias)
     if len(targets) + len(outcomes) > 1 and (files["json"] or files["html"]):
@@ -107,8 +122,8 @@ def command(
     try:
         outcomes += _scan(targets, cache, options)
         if len(outcomes) > 1:
-            _print_summary(outcomes)
-        _write_reports(outcomes, files, report)
+            _print(render_summary(outcomes))
+        write_chosen(outcomes, files, report)
     except ReportError as error:
         return _fail(str(error), FAILED)
     return max((EXIT_CODES[outcome.verdict] for outcome in outcomes), key=SEVERITY.index)
@@ -154,11 +169,12 @@ def _scan(targets: list[Target], cache_folder: Path | None, options: dict[str, A
     from nc_scan.attempt import attempt, failed
     from nc_scan.cache import Cache
     from nc_scan.errors import RegistryError
+    from nc_scan.reports.progress import progress_bar
 
     cache = Cache(cache_folder) if cache_folder else None
     outcomes: list[Outcome] = []
     for number, target in enumerate(targets, 1):
-        with _progress_bar(f"{number}/{len(targets)} " if len(targets) > 1 else "") as progress:
+        with progress_bar(f"{number}/{len(targets)} " if len(targets) > 1 else "") as progress:
             settings = {**options, "progress": progress}
             scan = partial(cache.scan, options=settings) if cache else partial(attempt, **settings)
             try:
@@ -171,8 +187,6 @@ def _scan(targets: list[Target], cache_folder: Path | None, options: dict[str, A
 
 def _explain(path: str, **options: Any) -> int:
     """Prints how far the importer's values are from onnxruntime's."""
-    from rich.console import Console
-
     from nc_scan.errors import NcScanError, NotScannableError
     from nc_scan.explain import explain_parity
     from nc_scan.reports.parity import render_parity
@@ -182,29 +196,8 @@ def _explain(path: str, **options: Any) -> int:
     except NcScanError as error:
         message = str(error) if path in str(error) else f"{path}: {error}"
         return _fail(message, NOTHING_TO_SCAN if isinstance(error, NotScannableError) else FAILED)
-    Console(highlight=False).print(render_parity(path, explanation))
+    _print(render_parity(path, explanation))
     return CLEAN if explanation.scores.agrees else FAILED
-
-
-def _write_reports(outcomes: list[Outcome], files: dict[str, Path | None], folder: Path | None) -> None:
-    from nc_scan.reports import as_bom, as_html, as_intoto, as_json, as_junit, as_markdown, as_sarif
-    from nc_scan.reports.files import write
-    from nc_scan.reports.folder import write_reports
-
-    renderers = {
-        "json": lambda: as_json.to_json(outcomes[0]),
-        "html": lambda: as_html.to_html(outcomes[0]),
-        "sarif": lambda: as_sarif.to_sarif(outcomes),
-        "junit": lambda: as_junit.to_junit(outcomes),
-        "markdown": lambda: as_markdown.to_markdown(outcomes),
-        "intoto": lambda: as_intoto.to_intoto(outcomes),
-        "bom": lambda: as_bom.to_bom(outcomes),
-    }
-    for name, file in files.items():
-        if file is not None:
-            write(file, renderers[name]())
-    if folder is not None:
-        write_reports(outcomes, folder)
 
 
 def _log_tracebacks() -> None:
@@ -214,41 +207,22 @@ def _log_tracebacks() -> None:
         logging.getLogger("nc_scan").setLevel(logging.DEBUG)
 
 
-@contextlib.contextmanager
-def _progress_bar(prefix: str) -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{prefix}starting", total=None)
-
-        def update(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=prefix + stage, completed=done, total=total if total > 1 else None)
-
-        yield update
-
-
 def _shown(outcome: Outcome, *, brief: bool) -> Outcome:
     """Prints the outcome and returns it."""
-    from rich.console import Console
-
     from nc_scan.reports.terminal import failure_line, headline, render
     from nc_scan.results import FailedScan
 
     if isinstance(outcome, FailedScan):
         _fail(failure_line(outcome), FAILED)
     else:
-        Console(highlight=False).print(headline(outcome) if brief else render(outcome))
+        _print(headline(outcome) if brief else render(outcome))
     return outcome
 
 
-def _print_summary(outcomes: list[Outcome]) -> None:
+def _print(part: RenderableType) -> None:
     from rich.console import Console
 
-    from nc_scan.reports.terminal import render_summary
-
-    Console(highlight=False).print(render_summary(outcomes))
+    Console(highlight=False).print(part)
 
 
 def _fail(message: str, code: int) -> int:

@@ -21,6 +21,10 @@ class NotScannableError(NcScanError):
     """A valid model that is no image classifier, so that there is nothing to scan."""
 
 
+class OverrideError(NcScanError, ValueError):
+    """What the user says of the input contract is unknown, or does not fit the model."""
+
+
 class DataError(NcScanError):
     """The probe images given by the user cannot be read or do not fit the model."""
 

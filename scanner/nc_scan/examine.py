@@ -65,11 +65,11 @@ class Examination:
         """What weakens the decision."""
         contract = self.model.contract
         found = [f"the {part} is not certain: {contract.evidence.get(part, '')}" for part in contract.uncertain]
-        predicted = self.probes.labels
+        predicted = self.probes.labels_before_thinning
         label, count = max(zip(*np.unique(predicted, return_counts=True), strict=True), key=lambda pair: pair[1])
         if count > ONE_SIDED * len(predicted):
             share = f"{count / len(predicted):.0%}"
-            found.append(f"the model gives {share} of the probes label {label}: it may expect other images, try --data")
+            found.append(f"the model gives {share} of the images label {label}: it may expect other images, try --data")
         return tuple(found)
 
 

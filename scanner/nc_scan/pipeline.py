@@ -54,7 +54,8 @@ def scan(
     Where the evidence leaves several input contracts plausible, the model is scanned under each, and the worst verdict
     counts.
 
-    Raises ModelFileError, UnsupportedModelError, NotScannableError, DataError, ValueError for an unknown option.
+    Raises ModelFileError, UnsupportedModelError, NotScannableError, OverrideError, DataError, DeviceError; ValueError
+    for an unknown method.
     """
     if method not in get_args(Method):
         raise ValueError(f"unknown method {method!r}: one of {', '.join(get_args(Method))}")

@@ -71,6 +71,35 @@ def test_wrong_usage_exits_with_4() -> None:
     assert done.returncode == 4
 
 
+@pytest.mark.parametrize("explain", [[], ["--explain-parity"]], ids=["scan", "explain"])
+@pytest.mark.parametrize(
+    ("options", "message", "code"),
+    [
+        (["--range", "foo"], "unknown value range 'foo': one of 0..1, 0..255", 4),
+        (["--range", "mean=1,2;std=1,2"], "has 2 channels, the model 3", 2),
+        (["--layout", "features"], "the layout features does not fit the input", 2),
+        (["--side", "64"], "the side 64 does not fit the input", 2),
+        (["--output", "nope"], "no output is named 'nope'; there are", 2),
+    ],
+)
+def test_what_does_not_fit_gets_one_line(
+    options: list[str],
+    message: str,
+    code: int,
+    explain: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = str(EXAMPLES / "simple-cnn-pytorch-clean.onnx")
+    monkeypatch.setattr(sys, "argv", ["nc-scan", path, *options, *explain])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    errors = capsys.readouterr().err
+    assert stopped.value.code == code
+    assert sum(message in line for line in errors.splitlines()) == 1
+    assert "internal error" not in errors
+
+
 @pytest.mark.parametrize("device", ["foo", "mps", "cuda:99"])
 def test_a_device_that_is_not_there_gets_one_line(device: str) -> None:
     path = EXAMPLES / "simple-cnn-pytorch-clean.onnx"

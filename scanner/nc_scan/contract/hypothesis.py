@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
 from nc_scan.contract.encoding import encode
-from nc_scan.contract.responses import Response
+from nc_scan.contract.responses import Measure, Response
 from nc_scan.contract.value_range import ValueRange
 from nc_scan.results import FloatArray, Layout
 
 SATURATED = 0.99  # no classifier is so certain of images that it has never seen
-CLEARLY_BETTER = 0.85  # hypotheses below this share of the best one's score are out
+CLEARLY_BETTER = 0.85  # hypotheses below this share of the best one's score are out,
+ERRORS = 2.0  # unless they are within so many standard errors of its difference
+ABOVE_CHANCE = 3.0  # standard errors; labels that the model gives no more often than that are not its own
 CLEARLY_CLOSER = 2.0  # hypotheses further off by this factor are out, and by LEAST_GAP nats
 LEAST_GAP = 0.2
 LEAST_INFORMATION = 0.05  # nats; below it the model tells hardly two images apart
@@ -44,24 +47,30 @@ class Judgement:
     evidence: str
 
 
-def by_accuracy(responses: dict[Hypothesis, Response]) -> Judgement | None:
-    """By the share of the user's labelled images that come out right; None where that is the same for all."""
-    accuracies = {hypothesis: response.accuracy or 0.0 for hypothesis, response in responses.items()}
-    left = _clearly_best(accuracies)
-    if len(left) == len(responses):
-        return None
-    return Judgement(left, f"accuracy on the labelled images: {_listed(accuracies, '.0%')}")
+def by_accuracy(responses: dict[Hypothesis, Response], chance: float) -> Judgement:
+    """By the share of the user's labelled images that come out right, if one hypothesis beats `chance`.
+
+    `chance` is the share of the most frequent of those labels, which a model that says nothing else would reach. Where
+    no hypothesis beats it the labels are not the model's own, numbered otherwise perhaps, and say nothing.
+    """
+    accuracies = {hypothesis: response.accuracy for hypothesis, response in responses.items() if response.accuracy}
+    best = max(accuracies.values(), key=lambda accuracy: accuracy.value)
+    said = f"accuracy on the labelled images: {_listed(accuracies, '.0%')}"
+    if best.value < chance + ABOVE_CHANCE * best.error():
+        return Judgement(tuple(responses), f"{said}, no more than chance: they are not the model's own, and ignored")
+    return Judgement(_clearly_best(accuracies), said)
 
 
 def by_response(responses: dict[Hypothesis, Response]) -> Judgement:
     """By what the model's labels say twice about the same image, leaving out saturated answers."""
     answers = {h: r for h, r in responses.items() if r.certainty < SATURATED} or responses
     information = {hypothesis: response.information for hypothesis, response in answers.items()}
-    evidence = f"labels of an image and a changed copy share, in nats: {_listed(information, '.2f')}"
+    images = len(next(iter(information.values())).terms)
+    evidence = f"labels of {images} images and changed copies share, in nats: {_listed(information, '.2f')}"
     saturated = [hypothesis for hypothesis in responses if hypothesis not in answers]
     if saturated:
         evidence += f"; saturated: {', '.join(map(str, saturated))}"
-    if max(information.values()) < LEAST_INFORMATION:
+    if max(measure.value for measure in information.values()) < LEAST_INFORMATION:
         return Judgement(tuple(information), evidence)
     return Judgement(_clearly_best(information), evidence)
 
@@ -76,12 +85,16 @@ def by_statistics(divergences: dict[Hypothesis, float]) -> Judgement | None:
     return Judgement(left, f"distance from the BatchNormalization statistics, in nats: {_listed(divergences, '.2g')}")
 
 
-def _clearly_best(scores: dict[Hypothesis, float]) -> tuple[Hypothesis, ...]:
-    least = CLEARLY_BETTER * max(scores.values())
-    return tuple(sorted((h for h, score in scores.items() if score >= least), key=scores.__getitem__, reverse=True))
+def _clearly_best(scores: dict[Hypothesis, Measure]) -> tuple[Hypothesis, ...]:
+    best = max(scores.values(), key=lambda score: score.value)
+
+    def near(score: Measure) -> bool:
+        return score.value >= min(CLEARLY_BETTER * best.value, best.value - ERRORS * score.error(best))
+
+    return tuple(sorted((h for h in scores if near(scores[h])), key=lambda h: scores[h].value, reverse=True))
 
 
-def _listed(values: dict[Hypothesis, float], form: str) -> str:
+def _listed(values: Mapping[Hypothesis, Measure | float], form: str) -> str:
     layouts = len({hypothesis.layout for hypothesis in values}) > 1
     names = {h: str(h) if layouts else h.value_range.name for h in values}
     return ", ".join(f"{names[h]} {format(value, form)}" for h, value in values.items())

@@ -10,20 +10,23 @@ import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from nc_scan.contract.answers import Answers, Sample
 from nc_scan.contract.hypothesis import Hypothesis, Judgement, by_accuracy, by_response, by_statistics
 from nc_scan.contract.image_input import ImageInput, find_image_input
 from nc_scan.contract.metadata import label_names, nominal_range
 from nc_scan.contract.preprocessing import ranges_behind, read_scaling
-from nc_scan.contract.responses import Response, changed, respond
 from nc_scan.contract.score_output import ScoreOutput, find_score_output
 from nc_scan.contract.scores import as_logits, kind_of
 from nc_scan.contract.statistics import divergence, normalized_values
+from nc_scan.contract.trial import runnable
 from nc_scan.contract.value_range import ValueRange, hypotheses, parse_range
-from nc_scan.errors import NotScannableError
+from nc_scan.errors import OverrideError
 from nc_scan.graph.runtime import Runtime
-from nc_scan.results import FloatArray, InputContract, Layout, OutputKind
+from nc_scan.results import InputContract, Layout, OutputKind
 
 MOST_HYPOTHESES = 3  # more are not covered by a scan
+A_QUARTER = 0.25  # of the sample decides most cases
+STATISTICS_IMAGES = 64  # each has many values; those of several layers are held
 
 
 @dataclass(frozen=True)
@@ -40,38 +43,27 @@ class Overrides:
     output_kind: OutputKind | None = None
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Images (N, C, H, W) in [0, 1] to look through a model with, their labels (N,) where known.
-
-    `value_range` is given where the data itself shows it, as for feature vectors.
-    """
-
-    images: FloatArray
-    labels: NDArray[np.int64] | None = None
-    value_range: ValueRange | None = None
-
-
 def infer_contract(
     model: ModelProto, sample: Callable[[ImageInput], Sample], overrides: Overrides | None = None
 ) -> tuple[InputContract, ...]:
     """The contracts that the evidence leaves standing, the most plausible one first; a single one where it decides.
 
-    Raises NotScannableError where the model is no image classifier, ValueError for an override that does not fit.
+    Raises NotScannableError where the model is no image classifier, OverrideError for an override that does not fit.
     """
     overrides = overrides or Overrides()
     image = find_image_input(model.graph, layout=overrides.layout, side=overrides.side)
     scores = find_score_output(model.graph, overrides.output)
     given = parse_range(overrides.value_range) if overrides.value_range else None
+    if given is not None and image.layout == "features":
+        raise OverrideError("feature vectors are fed as the data has them: --range is for images")
+    image = runnable(model, image, scores.output)
     seen = sample(image)
-    standing, evidence = _narrow(model, image, scores, seen, given)
-    values = Runtime(model, outputs=[scores.output])(standing[0].encode(seen.images))[0]
-    if values.ndim > 2 and values[0].size != values.shape[1]:
-        raise NotScannableError(f"no image classifier: output {scores.output} has shape {values.shape}")
+    answers = Answers(model, scores.output, seen)
+    standing, evidence = _narrow(model, image, scores, answers, given, overrides.output_kind)
+    values = answers.first(standing[0])
     scores = _with_kind(scores, values, overrides.output_kind)
-    labels = as_logits(torch.from_numpy(values[:1]), scores.kind).shape[1]
+    labels = as_logits(torch.from_numpy(values), scores.kind).shape[1]
     names = label_names(model, labels)
-    uncertain = [part for part, several in _open_parts(standing, scores) if several]
     parts = {**image.evidence, **scores.evidence, "labels": "width of the output", **evidence}
     if names:
         parts["label names"] = "metadata of the file"
@@ -93,32 +85,45 @@ def infer_contract(
             scores_kind=scores.scores_kind,
             label_names=names,
             evidence=parts,
-            uncertain=tuple(uncertain),
+            uncertain=(*image.assumed, *_open_parts(standing, scores)),
         )
-        for hypothesis in standing
+        for hypothesis in covered(standing)
     )
 
 
 def _narrow(
-    model: ModelProto, image: ImageInput, scores: ScoreOutput, seen: Sample, given: ValueRange | None
+    model: ModelProto,
+    image: ImageInput,
+    scores: ScoreOutput,
+    answers: Answers,
+    given: ValueRange | None,
+    kind: OutputKind | None,
 ) -> tuple[tuple[Hypothesis, ...], dict[str, str]]:
-    """The hypotheses that stand in the end, and the evidence for value range and layout."""
-    ranges, why = _stated_range(model, image, seen, given)
+    """The hypotheses that stand in the end, the best first, and the evidence for value range and layout."""
+    ranges, why = _stated_range(model, image, answers.seen, given)
     layouts = (image.layout, *image.alternatives)
     standing = tuple(Hypothesis(layout, r, image.dtype) for layout in layouts for r in ranges)
     reasons = [why] if why else []
-    for judge in _judges(model, scores, seen):
+    for judge in _judges(model, answers, kind or (scores.kind if scores.kind != "logits" else None)):
         if len(standing) == 1:
             break
         judgement = judge(standing)
         if judgement is not None:
             standing = judgement.left
             reasons.append(judgement.evidence)
-    standing = standing[:MOST_HYPOTHESES]
+    if left_out := [str(hypothesis) for hypothesis in standing if hypothesis not in covered(standing)]:
+        reasons.append(f"possible too, but not scanned: {', '.join(left_out)}")
     evidence = {"value range": "; ".join(reasons)}
     if image.alternatives:
         evidence["layout"] = f"{image.evidence['layout']}; {reasons[-1]}"
     return standing, evidence
+
+
+def covered(standing: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]:
+    """Those that a scan looks through the model under: the best, but first the best of each layout."""
+    layouts = dict.fromkeys(hypothesis.layout for hypothesis in standing)
+    first = [next(h for h in standing if h.layout == layout) for layout in layouts]
+    return tuple(dict.fromkeys((*first, *standing)))[:MOST_HYPOTHESES]
 
 
 def _stated_range(
@@ -140,38 +145,20 @@ def _stated_range(
 
 
 def _judges(
-    model: ModelProto, scores: ScoreOutput, seen: Sample
+    model: ModelProto, answers: Answers, kind: OutputKind | None
 ) -> Iterator[Callable[[tuple[Hypothesis, ...]], Judgement | None]]:
-    """The kinds of evidence that need the model to run, the strongest one first."""
-    answers: dict[Hypothesis, Response] = {}
-
-    def responses(standing: tuple[Hypothesis, ...]) -> dict[Hypothesis, Response]:
-        if not answers:
-            answers.update(_responses(model, scores, seen, standing))
-        return {hypothesis: answers[hypothesis] for hypothesis in standing}
-
+    """The kinds of evidence that need the model to run, the strongest one first. `kind` is that of its output."""
+    seen = answers.seen
     if seen.labels is not None:
-        yield lambda standing: by_accuracy(responses(standing))
+        chance = float(np.unique(seen.labels, return_counts=True)[1].max() / len(seen.labels))
+        yield lambda standing: by_accuracy(answers.responses(standing, kind, 1.0), chance)
     trained = normalized_values(model.graph)
     if trained:
         run = Runtime(model, outputs=list(trained))
-        statistics = list(trained.values())
-        yield lambda standing: by_statistics({h: divergence(run(h.encode(seen.images)), statistics) for h in standing})
-    yield lambda standing: by_response(responses(standing))
-
-
-def _responses(
-    model: ModelProto, scores: ScoreOutput, seen: Sample, standing: tuple[Hypothesis, ...]
-) -> dict[Hypothesis, Response]:
-    run = Runtime(model, outputs=[scores.output])
-    copies = changed(seen.images, np.random.default_rng(0))
-
-    def logits(hypothesis: Hypothesis, images: FloatArray) -> FloatArray:
-        values = run(hypothesis.encode(images))[0]
-        kind = scores.kind if scores.kind != "logits" else kind_of(values)
-        return as_logits(torch.from_numpy(values), kind).numpy()
-
-    return {h: respond(logits(h, seen.images), logits(h, copies), seen.labels) for h in standing}
+        statistics, images = list(trained.values()), seen.images[:STATISTICS_IMAGES]
+        yield lambda standing: by_statistics({h: divergence(run(h.encode(images)), statistics) for h in standing})
+    yield lambda standing: by_response(answers.responses(standing, kind, A_QUARTER))
+    yield lambda standing: by_response(answers.responses(standing, kind, 1.0))
 
 
 def _with_kind(scores: ScoreOutput, values: NDArray[np.float32], given: OutputKind | None) -> ScoreOutput:
@@ -179,6 +166,8 @@ def _with_kind(scores: ScoreOutput, values: NDArray[np.float32], given: OutputKi
     if given is None and scores.kind != "logits":
         return scores
     kind = given or kind_of(values)
+    if kind == "probabilities" and values[0].size == 1:
+        kind = "sigmoid"
     tapped = scores.scores != scores.output
     why = "given by the user" if given else f"values of the output, {scores.evidence['output kind']}"
     return replace(
@@ -189,7 +178,10 @@ def _with_kind(scores: ScoreOutput, values: NDArray[np.float32], given: OutputKi
     )
 
 
-def _open_parts(standing: Sequence[Hypothesis], scores: ScoreOutput) -> Iterator[tuple[str, bool]]:
-    yield "value range", len({h.value_range.name for h in standing}) > 1
-    yield "layout", len({h.layout for h in standing}) > 1
-    yield "output", bool(scores.alternatives)
+def _open_parts(standing: Sequence[Hypothesis], scores: ScoreOutput) -> Iterator[str]:
+    if len({hypothesis.value_range.name for hypothesis in standing}) > 1:
+        yield "value range"
+    if len({hypothesis.layout for hypothesis in standing}) > 1:
+        yield "layout"
+    if scores.alternatives:
+        yield "output"

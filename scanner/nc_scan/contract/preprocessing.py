@@ -11,6 +11,7 @@ from onnx import GraphProto, NodeProto, numpy_helper
 from nc_scan.contract.value_range import RANGES, ValueRange, standardized
 
 MOVES = ("Identity", "Cast", "Transpose", "Unsqueeze", "Squeeze", "Reshape")  # leave the values as they are
+LOOKS_AT_SHAPE = ("Shape", "Size")
 ARITHMETIC = ("Mul", "Div", "Add", "Sub")
 CLOSE = 0.03  # share of a range's scale by which two ranges may differ and still be the same
 LARGEST_CONSTANT = 4  # channels
@@ -26,7 +27,7 @@ def read_scaling(graph: GraphProto, input_name: str) -> tuple[Vector, Vector] | 
     constants = _constants(graph)
     readers: dict[str, list[NodeProto]] = {}
     for node in graph.node:
-        for name in set(node.input):
+        for name in set(node.input) if node.op_type not in LOOKS_AT_SHAPE else ():
             readers.setdefault(name, []).append(node)
     factor, shift, value, found = np.ones(1), np.zeros(1), input_name, False
     while len(nodes := readers.get(value, [])) == 1:
@@ -48,6 +49,9 @@ def ranges_behind(scaling: tuple[Vector, Vector], hypotheses: Sequence[ValueRang
     Where there is none, a scaling by a mean and a deviation, both below 1, undoes one by the same.
     """
     factor, shift = scaling
+    channels = len(hypotheses[0].scale)
+    if max(len(factor), len(shift)) > channels:  # one channel becomes several
+        return []
     fitting = [
         value_range
         for value_range in hypotheses
@@ -56,7 +60,6 @@ def ranges_behind(scaling: tuple[Vector, Vector], hypotheses: Sequence[ValueRang
         )
     ]
     if not fitting and _between_0_and_1(factor) and _between_0_and_1(shift):
-        channels = len(hypotheses[0].scale)
         mean, std = (tuple(np.broadcast_to(v, channels).round(6).tolist()) for v in (shift, factor))
         text = ";".join(
             f"{name}={','.join(f'{v:g}' for v in values)}" for name, values in (("mean", mean), ("std", std))

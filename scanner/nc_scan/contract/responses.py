@@ -16,6 +16,23 @@ from nc_scan.results import FloatArray
 
 SHIFT = 1 / 32  # of the side
 CONTRAST, BRIGHTNESS = 0.1, 0.05
+SHUFFLES = 32  # that tell how much labels share by chance
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """A figure measured on images: `terms` (N,) is what each contributes, their mean the `value` or a constant more."""
+
+    value: float
+    terms: NDArray[np.float64]
+
+    def error(self, other: Measure | None = None) -> float:
+        """The standard error of the value, or of its difference from another one measured on the same images."""
+        terms = self.terms if other is None else self.terms - other.terms
+        return float(terms.std() / np.sqrt(len(terms)))
+
+    def __format__(self, form: str) -> str:
+        return format(self.value, form)
 
 
 @dataclass(frozen=True)
@@ -28,9 +45,9 @@ class Response:
         accuracy: share of images whose known label the model gives; None where none is known.
     """
 
-    information: float
+    information: Measure
     certainty: float
-    accuracy: float | None = None
+    accuracy: Measure | None = None
 
 
 def changed(images: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -45,7 +62,7 @@ def changed(images: FloatArray, rng: np.random.Generator) -> FloatArray:
 def respond(scores: FloatArray, scores_changed: FloatArray, labels: NDArray[np.int64] | None = None) -> Response:
     """Judges the scores (logits or log-probabilities) (N, labels) of images and of changed copies of them."""
     first, second = scores.argmax(1), scores_changed.argmax(1)
-    accuracy = None if labels is None else float((first == labels).mean())
+    accuracy = None if labels is None else share(first == labels)
     return Response(mutual_information(first, second), certainty(scores), accuracy)
 
 
@@ -55,15 +72,30 @@ def certainty(scores: FloatArray) -> float:
     return float((1 / np.exp(shifted).sum(1)).mean())
 
 
-def mutual_information(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
-    """In nats, of paired labels (N,) >= 0, with the Miller-Madow correction for small samples.
+def share(true: NDArray[np.bool_]) -> Measure:
+    """How much of a sample (N,) is true."""
+    return Measure(float(true.mean()), true.astype(np.float64))
 
-    G. Miller, "Note on the bias of information estimates", 1955: each entropy is too small by (cells - 1) / 2N.
+
+def mutual_information(first: NDArray[np.int64], second: NDArray[np.int64]) -> Measure:
+    """In nats, of paired labels (N,) >= 0: what they share beyond what shuffled pairs do.
+
+    A small sample of many labels shares much by chance alone: 512 pairs of a thousand labels drawn independently, 5.9
+    nats. The terms are the pointwise information, ln(p(a, b) / p(a) p(b)).
     """
-    return _entropy(first) + _entropy(second) - _entropy(first * (1 + int(second.max(initial=0))) + second)
+    rng = np.random.default_rng(0)
+    by_chance = np.mean([_pointwise(first, rng.permutation(second)).mean() for _ in range(SHUFFLES)])
+    shared = _pointwise(first, second)
+    return Measure(float(shared.mean() - by_chance), shared)
 
 
-def _entropy(labels: NDArray[np.int64]) -> float:
-    _, counts = np.unique(labels, return_counts=True)
-    share = counts / counts.sum()
-    return float(-(share * np.log(share)).sum() + (len(counts) - 1) / (2 * len(labels)))
+def _pointwise(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
+    """ln(p(a, b) / p(a) p(b)) of each pair (N,), with the shares in the sample as probabilities."""
+    pairs = first * (1 + int(second.max(initial=0))) + second
+    return np.asarray(np.log(_shares(pairs) / (_shares(first) * _shares(second))))
+
+
+def _shares(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The share of each one's own label in the sample."""
+    _, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.asarray(counts[which] / len(labels))

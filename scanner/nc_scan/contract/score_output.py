@@ -6,15 +6,16 @@ import re
 from dataclasses import dataclass
 
 import onnx
-from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, NodeProto, ValueInfoProto
 
 from nc_scan.contract.image_input import FLOATS, describe, dimensions
-from nc_scan.errors import NotScannableError
+from nc_scan.errors import NotScannableError, OverrideError
 from nc_scan.results import OutputKind
 
 KINDS: dict[str, OutputKind] = {"Softmax": "probabilities", "LogSoftmax": "log-probabilities", "Sigmoid": "sigmoid"}
 TRANSPARENT = ("Identity", "Cast", "Flatten", "Squeeze", "Reshape")  # may stand between the scores and the output
 SPEAKING = re.compile(r"logit|prob|score|class|softmax|label|pred", re.IGNORECASE)
+CHOICES = ("ArgMax", "TopK", "ZipMap")  # hand out what they choose from the scores that they read
 SEQUENCE_TYPES = ("sequence_type", "map_type", "optional_type")
 
 
@@ -37,15 +38,15 @@ def find_score_output(graph: GraphProto, wanted: str | None = None) -> ScoreOutp
     """The output that can be a score a label, and the logits before its Softmax or Sigmoid, if there are any.
 
     Of several outputs it is the one that no other is computed from, then the one with a speaking name, then the first.
-    Where the graph hands out nothing but the label (ArgMax), its scores are what the ArgMax reads. `wanted`, the name
-    of an output, overrides the choice. Raises NotScannableError where no output can hold label scores, ValueError for
-    an unknown `wanted`.
+    Where the graph hands out nothing but a choice (ArgMax, TopK, ZipMap), the scores are what that node reads.
+    `wanted`, the name of an output, overrides all of this. Raises NotScannableError where no output can hold label
+    scores, OverrideError for an unknown `wanted`.
     """
     producers = {name: node for node in graph.node for name in node.output}
     names, why = _candidates(graph, producers)
     if wanted is not None:
         if wanted not in {value.name for value in graph.output}:
-            raise ValueError(f"no output is named {wanted!r}; there are {', '.join(v.name for v in graph.output)}")
+            raise OverrideError(f"no output is named {wanted!r}; there are {', '.join(v.name for v in graph.output)}")
         names, why = [wanted], "given by the user"
     if not names:
         listed = ", ".join(f"{value.name} {describe(value)}" for value in graph.output)
@@ -61,12 +62,14 @@ def find_score_output(graph: GraphProto, wanted: str | None = None) -> ScoreOutp
 
 def _candidates(graph: GraphProto, producers: dict[str, NodeProto]) -> tuple[list[str], str]:
     """The outputs that may hold scores, the best first, and why it is the best."""
-    if len(graph.output) == 1 and _may_be_scores(graph.output[0]):
-        return [graph.output[0].name], "the only output"
-    names = [value.name for value in graph.output if _may_be_scores(value)]
+    chosen = {value.name: _chosen_from(value.name, producers) for value in graph.output}
+    names = [value.name for value in graph.output if chosen[value.name] is None and _may_be_scores(value)]
+    if len(graph.output) == 1 and names:
+        return names, "the only output"
     if not names:
-        read = [_read_by_argmax(value, producers) for value in graph.output]
-        return [name for name in read if name is not None][:1], "what the ArgMax before the output reads"
+        read = dict.fromkeys(node.input[0] for node in chosen.values() if node is not None)
+        operators = dict.fromkeys(node.op_type for node in chosen.values() if node is not None)
+        return list(read)[:1], f"what the {' and '.join(operators)} before the output reads"
     if len(names) == 1:
         return names, "the only output that can be (batch, labels)"
     last = [name for name in names if not any(_depends(other, name, producers) for other in names if other != name)]
@@ -79,14 +82,14 @@ def _candidates(graph: GraphProto, producers: dict[str, NodeProto]) -> tuple[lis
 
 
 def _may_be_scores(value: ValueInfoProto) -> bool:
-    """(batch, labels), with axes of one element after it at most; or one number a sample."""
+    """(batch, labels), with further axes of one element; or one number a sample."""
     tensor = value.type.tensor_type
     if value.type.WhichOneof("value") in SEQUENCE_TYPES or tensor.elem_type not in FLOATS:
         return False
     if not tensor.HasField("shape"):
         return True
     shape = dimensions(value)
-    return len(shape) >= 1 and all(size == 1 for size in shape[2:])
+    return len(shape) >= 1 and sum(size != 1 for size in shape[1:]) <= 1
 
 
 def _looks(graph: GraphProto) -> str:
@@ -97,11 +100,10 @@ def _looks(graph: GraphProto) -> str:
     return " (looks like detection)" if 3 in axes else ""
 
 
-def _read_by_argmax(value: ValueInfoProto, producers: dict[str, NodeProto]) -> str | None:
-    if value.type.tensor_type.elem_type not in (TensorProto.INT64, TensorProto.INT32):
-        return None
-    node = _behind_transparent(value.name, producers)
-    return node.input[0] if node is not None and node.op_type == "ArgMax" else None
+def _chosen_from(name: str, producers: dict[str, NodeProto]) -> NodeProto | None:
+    """The node that chooses the value from scores, if one does."""
+    node = _behind_transparent(name, producers)
+    return node if node is not None and node.op_type in CHOICES else None
 
 
 def _depends(name: str, ancestor: str, producers: dict[str, NodeProto]) -> bool:

@@ -36,7 +36,10 @@ def kind_of(values: NDArray[np.float32]) -> OutputKind:
     within = bool((flat >= 0).all() and (flat <= 1).all())
     if flat.shape[1] == 1:
         if not within:
-            raise NotScannableError("no image classifier: one unbounded number a sample is a regression, not a label")
+            raise NotScannableError(
+                "no image classifier: one unbounded number a sample is a regression, not a label; if it is a score, "
+                "say so with --output-kind logits"
+            )
         return "sigmoid"
     if within and abs(flat.sum(1) - 1).max() < SUMS_TO_ONE:
         return "probabilities"

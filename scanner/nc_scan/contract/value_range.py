@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nc_scan.errors import OverrideError
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # of ImageNet's pixels in 0..255, blue first
@@ -25,7 +27,7 @@ class ValueRange:
     def for_channels(self, channels: int) -> ValueRange:
         """The same range for a number of channels: a single value holds for all, three become their mean for one.
 
-        An alpha channel is scaled as the mean of the others. Raises ValueError for any other number.
+        An alpha channel is scaled as the mean of the others. Raises OverrideError for any other number.
         """
         if len(self.scale) == channels:
             return self
@@ -34,7 +36,7 @@ class ValueRange:
             return ValueRange(self.name, (mean_scale,) * channels, (mean_offset,) * channels)
         if (len(self.scale), channels) == (3, 4):
             return ValueRange(self.name, (*self.scale, mean_scale), (*self.offset, mean_offset))
-        raise ValueError(f"the value range {self.name} has {len(self.scale)} channels, the model {channels}")
+        raise OverrideError(f"the value range {self.name} has {len(self.scale)} channels, the model {channels}")
 
 
 def standardized(name: str, mean: tuple[float, ...], std: tuple[float, ...]) -> ValueRange:
@@ -58,7 +60,7 @@ RANGES = {
 def parse_range(text: str) -> ValueRange:
     """A range by its name, or `mean=M;std=S` with one number or one a channel, separated by commas, for pixels in 0..1.
 
-    Raises ValueError for anything else.
+    Raises OverrideError for anything else.
 
     >>> parse_range("mean=0.5;std=0.25")
     ValueRange(name='mean=0.5;std=0.25', scale=(4.0,), offset=(-2.0,))
@@ -67,21 +69,21 @@ def parse_range(text: str) -> ValueRange:
         return RANGES[text]
     names = f"one of {', '.join(RANGES)}, or mean=M;std=S"
     if (match := CUSTOM.fullmatch(text.replace(" ", ""))) is None:
-        raise ValueError(f"unknown value range {text!r}: {names}")
+        raise OverrideError(f"unknown value range {text!r}: {names}")
     try:
         mean, std = (tuple(float(v) for v in match[part].split(",")) for part in ("mean", "std"))
     except ValueError:
-        raise ValueError(f"the value range {text!r} holds something that is no number: {names}") from None
-    if len(mean) != len(std) or min(std) <= 0:
-        raise ValueError(f"the value range {text!r} needs as many deviations, above 0, as means")
+        raise OverrideError(f"the value range {text!r} holds something that is no number: {names}") from None
+    if len(mean) != len(std) or not np.isfinite((*mean, *std)).all() or min(std) <= 0:
+        raise OverrideError(f"the value range {text!r} needs finite means, and as many deviations above 0")
     return standardized(text, mean, std)
 
 
 def hypotheses(channels: int, side: int) -> tuple[ValueRange, ...]:
-    """The ranges that a model without further evidence may be trained on.
+    """The ranges that a model without further evidence may be trained on, the most usual ones first.
 
     ImageNet's constants and CIFAR-10's differ by less than a scan can tell; the image's size says which.
     """
     constants = "cifar10" if side <= SMALL_SIDE else "imagenet"
-    names = ("0..1", "0..255", "-1..1", constants, *(("caffe",) if channels == 3 and side > SMALL_SIDE else ()))
+    names = ("0..1", constants, "-1..1", "0..255", *(("caffe",) if channels == 3 and side > SMALL_SIDE else ()))
     return tuple(RANGES[name].for_channels(channels) for name in names)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from nc_scan.errors import DataError
 from nc_scan.probes.dead_leaves import dead_leaves
+from nc_scan.probes.memory import Size, affordable
 from nc_scan.results import FloatArray
 
 SEARCH, HELD_OUT = 1024, 256
+FEWEST_SEARCH, FEWEST_HELD_OUT = 64, 32  # synthetic ones, however large
 SURPLUS = 2  # synthetic images made for each one kept, so that the predicted labels can be balanced
 FEWEST = 16
 
@@ -24,7 +26,8 @@ class ProbeSet:
     """Probe images, float32 (N, channels, height, width) in [0, 1]; `labels` are those that the deployed model
     predicts.
 
-    `search` serves the inversion; `held_out`, disjoint from it, serves the replay.
+    `search` serves the inversion; `held_out`, disjoint from it, serves the replay. `labels_before_thinning` (M,) are
+    those of all images that these were chosen from by predicted label, M >= N.
     """
 
     source: str
@@ -32,6 +35,7 @@ class ProbeSet:
     search_labels: NDArray[np.int64]
     held_out: FloatArray
     held_out_labels: NDArray[np.int64]
+    labels_before_thinning: NDArray[np.int64]
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -40,12 +44,16 @@ class ProbeSet:
 
 
 def synthetic_probes(channels: int, height: int, width: int, predict: Predict, rng: np.random.Generator) -> ProbeSet:
-    """Dead leaves, of which the labels predicted most often are thinned out."""
-    wanted = SEARCH + HELD_OUT
-    images = dead_leaves(SURPLUS * wanted, channels, height, width, rng)
+    """Dead leaves, twice as many as are kept: the labels predicted most often are thinned out.
+
+    1,024 serve the search and 256 are held out, up to 224 x 224 x 3 values an image; of larger images fewer, so that
+    all that are made take 1.5 GB, but 64 and 32 at least.
+    """
+    search, held_out = _counts((channels, height, width))
+    images = dead_leaves(SURPLUS * (search + held_out), channels, height, width, rng)
     labels = predict(images)
-    kept = rng.permutation(_balanced(labels, wanted, rng))
-    return _split("dead leaves", images[kept], labels[kept], SEARCH)
+    kept = rng.permutation(_balanced(labels, search + held_out, rng))
+    return _split("dead leaves", images[kept], labels[kept], search, labels)
 
 
 def user_probes(source: str, images: FloatArray, predict: Predict, rng: np.random.Generator) -> ProbeSet:
@@ -53,7 +61,14 @@ def user_probes(source: str, images: FloatArray, predict: Predict, rng: np.rando
     if len(images) < FEWEST:
         raise DataError(f"{source} holds {len(images)} images, a scan needs at least {FEWEST}")
     kept = rng.permutation(len(images))[: SEARCH + HELD_OUT]
-    return _split(source, images[kept], predict(images[kept]), min(SEARCH, len(kept) // 2))
+    labels = predict(images[kept])
+    return _split(source, images[kept], labels, min(SEARCH, len(kept) // 2), labels)
+
+
+def _counts(size: Size) -> tuple[int, int]:
+    """How many synthetic probes of that size serve the search, and how many are held out."""
+    share = min(1.0, affordable(size) / (SURPLUS * (SEARCH + HELD_OUT)))
+    return max(FEWEST_SEARCH, int(share * SEARCH)), max(FEWEST_HELD_OUT, int(share * HELD_OUT))
 
 
 def _balanced(labels: NDArray[np.int64], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -66,5 +81,7 @@ def _balanced(labels: NDArray[np.int64], wanted: int, rng: np.random.Generator) 
     return order[np.argsort(turn[order], kind="stable")][:wanted]
 
 
-def _split(source: str, images: FloatArray, labels: NDArray[np.int64], search: int) -> ProbeSet:
-    return ProbeSet(source, images[:search], labels[:search], images[search:], labels[search:])
+def _split(
+    source: str, images: FloatArray, labels: NDArray[np.int64], search: int, before_thinning: NDArray[np.int64]
+) -> ProbeSet:
+    return ProbeSet(source, images[:search], labels[:search], images[search:], labels[search:], before_thinning)

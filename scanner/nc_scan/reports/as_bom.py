@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
+from nc_scan.reports.contracts import in_one_line, shape
 from nc_scan.reports.words import ADVICE, HEADLINE, targets
 from nc_scan.results import Outcome, ScanResult
 
@@ -58,14 +59,15 @@ def _component(outcome: Outcome, reference: str) -> dict[str, Any]:
         component["hashes"] = [{"alg": "SHA-256", "content": outcome.sha256}]
     if isinstance(outcome, ScanResult):
         contract = outcome.contract
-        shape = f"{contract.layout} {contract.channels}x{contract.height}x{contract.width} {contract.dtype}"
         component["modelCard"] = {
             "modelParameters": {
                 "task": "image-classification",
-                "inputs": [{"format": f"{shape}, pixels as {contract.value_range}"}],
+                "inputs": [{"format": f"{shape(contract)}, pixels as {contract.value_range}"}],
                 "outputs": [{"format": f"{contract.labels} {contract.output_kind}"}],
             }
         }
+        values["input_contract"] = in_one_line(contract)
+        values |= {f"evidence:{part}": why for part, why in contract.evidence.items()}
         if outcome.converter is not None:
             values["converter"] = outcome.converter
         values |= {f"finding:{finding.rule}": finding.message for finding in outcome.findings}

@@ -9,8 +9,9 @@ from functools import cache, partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from nc_scan.reports.charts import box_plot, norms_chart
+from nc_scan.reports.charts import box_plot, histogram_chart, norms_chart
 from nc_scan.reports.pictures import THUMBNAIL, data_uri, image_png, mask_png, stamped, trigger_png
+from nc_scan.reports.predictions import predicted
 from nc_scan.reports.words import ADVICE, HEADLINE, called
 from nc_scan.results import LabelResult, Outcome, ScanResult
 
@@ -69,6 +70,8 @@ def to_html(outcome: Outcome) -> str:
         masks=list(_masks(outcome)),
         norms=norms_chart(outcome) if outcome.labels else None,
         box=box_plot(outcome),
+        histogram=histogram_chart(outcome),
+        predicted=predicted(outcome.probes),
         by_norm=sorted(outcome.labels, key=lambda label: label.norm),
         configuration=json.dumps(outcome.configuration, indent=2, ensure_ascii=False),
     )

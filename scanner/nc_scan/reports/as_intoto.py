@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from nc_scan.errors import ReportError
+from nc_scan.reports.contracts import in_one_line
 from nc_scan.results import Outcome, ScanResult
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -52,6 +53,8 @@ def _tool(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def _settings(result: ScanResult) -> dict[str, Any]:
     """What the result depends on besides the model."""
     names = ("method", "seed", "device", "calibration", "configuration", "versions")
-    content = json.dumps({name: getattr(result, name) for name in names}, sort_keys=True).encode()
-    encoded = base64.b64encode(content).decode()
+    settings = {name: getattr(result, name) for name in names}
+    settings["input_contract"] = in_one_line(result.contract)
+    settings["evidence"] = result.contract.evidence
+    encoded = base64.b64encode(json.dumps(settings, sort_keys=True).encode()).decode()
     return {"name": f"settings for {result.path}", "mediaType": "application/json", "content": encoded}

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from nc_scan.reports.contracts import in_one_line
+from nc_scan.reports.predictions import predicted
 from nc_scan.reports.words import ADVICE, HEADLINE, targets
 from nc_scan.results import Outcome, ScanResult
 
@@ -36,8 +38,17 @@ def to_junit(outcomes: Sequence[Outcome]) -> str:
                 attributes["type"] = outcome.verdict
             element = ElementTree.SubElement(case, ELEMENTS[outcome.verdict], attributes)
             element.text = _clean("\n".join((*outcome.reasons, ADVICE[outcome.verdict], f"SHA-256 {outcome.sha256}")))
+        if isinstance(outcome, ScanResult):
+            ElementTree.SubElement(case, "system-out").text = _clean(_taken_for_granted(outcome))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _taken_for_granted(result: ScanResult) -> str:
+    """The input contract with its evidence, and what the model says to the probes."""
+    evidence = (f"{part}: {why}" for part, why in result.contract.evidence.items())
+    contract = f"input contract: {in_one_line(result.contract)}"
+    return "\n".join((contract, *evidence, f"predicted labels: {predicted(result.probes)}"))
 
 
 def _seconds(outcome: Outcome) -> float:

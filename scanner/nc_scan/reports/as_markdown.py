@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from nc_scan.reports.contracts import contract_rows
+from nc_scan.reports.predictions import predicted
 from nc_scan.reports.words import ADVICE, HEADLINE, called, targets
 from nc_scan.results import Outcome, ScanResult
 
@@ -13,23 +15,29 @@ MOST_LABELS = 5
 
 
 def to_markdown(outcomes: Sequence[Outcome]) -> str:
-    """A table of all models, then the evidence for each that is not clean."""
+    """A table of all models, then the evidence for each: in full where it is not clean, else the contract alone."""
     rows = [
         f"| {_escape(outcome.path)} | {SYMBOLS[outcome.verdict]} {HEADLINE[outcome.verdict]} "
         f"| {_escape(targets(outcome)) or ' '} | {_digest(outcome)} |"
         for outcome in outcomes
     ]
     parts = ["## Backdoor scan", "\n".join(["| model | verdict | target | SHA-256 |", "|---|---|---|---|", *rows])]
-    parts += [_details(outcome) for outcome in outcomes if outcome.verdict != "clean"]
+    for outcome in outcomes:
+        parts += [_heading(outcome)] if outcome.verdict == "clean" else [_heading(outcome), _details(outcome)]
+        parts += [_contract(outcome)] if isinstance(outcome, ScanResult) else []
     return "\n\n".join(parts) + "\n"
 
 
-def _details(outcome: Outcome) -> str:
+def _heading(outcome: Outcome) -> str:
     heading = f"### {_escape(outcome.path)}: {HEADLINE[outcome.verdict].lower()}"
     if outcome.target_labels:
         heading += f", {_escape(targets(outcome))}"
+    return heading
+
+
+def _details(outcome: Outcome) -> str:
     reasons = "\n".join(f"* {_escape(reason)}" for reason in outcome.reasons)
-    parts = [heading, ADVICE[outcome.verdict], reasons]
+    parts = [ADVICE[outcome.verdict], reasons]
     if isinstance(outcome, ScanResult) and outcome.warnings:
         parts.append("\n".join(f"* {_escape(warning)}" for warning in outcome.warnings))
     if isinstance(outcome, ScanResult) and outcome.findings:
@@ -53,6 +61,18 @@ def _table(result: ScanResult) -> str:
         f"\n\nThe {len(smallest)} smallest of {len(result.labels)} labels." if len(result.labels) > MOST_LABELS else ""
     )
     return "\n".join([*head, *rows]) + note
+
+
+def _contract(result: ScanResult) -> str:
+    """What the scan took for granted, folded away: one model in many is looked up, not read."""
+    rows = [
+        f"| {row.subject} | {_escape(', '.join((row.value, *(f'{part} uncertain' for part in row.uncertain))))} "
+        f"| {_escape(row.evidence) or ' '} |"
+        for row in contract_rows(result.contract)
+    ]
+    table = "\n".join(["| contract | taken as | read from |", "|---|---|---|", *rows])
+    note = f"Predicted labels of the probes: {_escape(predicted(result.probes))}."
+    return f"<details><summary>Input contract and probes</summary>\n\n{table}\n\n{note}\n\n</details>"
 
 
 def _digest(outcome: Outcome) -> str:

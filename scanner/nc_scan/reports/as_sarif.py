@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
+from nc_scan.reports.contracts import in_one_line
 from nc_scan.reports.words import ADVICE, HEADLINE, called
 from nc_scan.results import Outcome, ScanResult
 
@@ -28,10 +29,10 @@ ORDER = list(RULES)
 def to_sarif(outcomes: Sequence[Outcome]) -> str:
     """Clean models and those that are no classifiers are among the artifacts, without a result."""
     found = sorted({version for outcome in outcomes for name, version in outcome.versions.items() if name == "nc-scan"})
-    artifacts: list[dict[str, Any]] = []
+    artifacts: dict[tuple[str, str | None], dict[str, Any]] = {}  # by place and content: the format wants each once
     for outcome in outcomes:
-        if _artifact(outcome) not in artifacts:  # the format wants each once
-            artifacts.append(_artifact(outcome))
+        artifacts.setdefault((outcome.path, outcome.sha256), _artifact(outcome))
+    places = list(artifacts)
     run = {
         "tool": {
             "driver": {
@@ -40,9 +41,9 @@ def to_sarif(outcomes: Sequence[Outcome]) -> str:
                 "rules": [_rule(kind) for kind in ORDER],
             }
         },
-        "artifacts": artifacts,
+        "artifacts": list(artifacts.values()),
         "results": [
-            result for outcome in outcomes for result in _results(outcome, artifacts.index(_artifact(outcome)))
+            result for outcome in outcomes for result in _results(outcome, places.index((outcome.path, outcome.sha256)))
         ],
         "columnKind": "unicodeCodePoints",
     }
@@ -66,6 +67,9 @@ def _artifact(outcome: Outcome) -> dict[str, Any]:
     artifact: dict[str, Any] = {"location": {"uri": _uri(outcome.path)}, "roles": ["analysisTarget"]}
     if outcome.sha256 is not None:
         artifact["hashes"] = {"sha-256": outcome.sha256}
+    if isinstance(outcome, ScanResult):
+        contract = outcome.contract
+        artifact["properties"] = {"inputContract": in_one_line(contract), "evidence": contract.evidence}
     return artifact
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from nc_scan.results import LabelResult, ScanResult
 
 WIDTH, HEIGHT = 720.0, 260.0
+HISTOGRAM_HEIGHT = 170.0
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 12.0, 22.0, 44.0
 VISIBLE = 3.0  # the least width of a suspected label's bar
 MOST_NAMED = 40  # bars that carry their label's number
@@ -26,30 +27,30 @@ class Tick:
 
 @dataclass(frozen=True)
 class Bar:
-    """A label's norm; `name` is empty where the bars stand too close for names."""
+    """A label's norm or count; `name` is empty where the bars stand too close for names."""
 
     x: float
     y: float
     width: float
     height: float
     label: int
-    norm: float
+    value: float
     suspected: bool
     name: str
 
 
 @dataclass(frozen=True)
-class NormsChart:
-    """The norms of all labels in ascending order; y grows downwards, as in SVG."""
+class BarChart:
+    """A bar a label, from left to right; y grows downwards, as in SVG."""
 
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
     threshold: Tick | None
+    height: float
+    floor: float
     width: float = WIDTH
-    height: float = HEIGHT
     left: float = LEFT
     right: float = WIDTH - RIGHT
-    floor: float = HEIGHT - BOTTOM
 
 
 @dataclass(frozen=True)
@@ -72,31 +73,16 @@ class BoxPlot:
     right: float = WIDTH - RIGHT
 
 
-def norms_chart(result: ScanResult) -> NormsChart:
-    """Bars for all labels whose norm is finite."""
-    labels = _finite(result.labels)
-    ticks = _nice(max([label.norm for label in labels] + [result.threshold or 0.0]))
-    floor, top = HEIGHT - BOTTOM, ticks[-1]
-    step = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
+def norms_chart(result: ScanResult) -> BarChart:
+    """The norms of all labels whose norm is finite, in ascending order, and the threshold."""
+    norms = [(label.label, label.norm) for label in _finite(result.labels)]
+    return _bar_chart(norms, result.target_labels, result.threshold, HEIGHT)
 
-    def y(norm: float) -> float:
-        return round(floor - (floor - TOP) * norm / top, 2)
 
-    bars = tuple(
-        Bar(
-            x=round(LEFT + step * rank + 0.1 * step, 2),
-            y=y(label.norm),
-            width=round(max(0.8 * step, VISIBLE if label.label in result.target_labels else 0.0), 2),
-            height=round(floor - y(label.norm), 2),
-            label=label.label,
-            norm=label.norm,
-            suspected=label.label in result.target_labels,
-            name=str(label.label) if len(labels) <= MOST_NAMED else "",
-        )
-        for rank, label in enumerate(labels)
-    )
-    threshold = None if result.threshold is None else Tick(y(result.threshold), f"{result.threshold:.1f}")
-    return NormsChart(bars, tuple(Tick(y(value), f"{value:g}") for value in ticks), threshold)
+def histogram_chart(result: ScanResult) -> BarChart:
+    """How many probes the model gives each label, in the order of the labels."""
+    counts = [(label, float(count)) for label, count in enumerate(result.probes.histogram)]
+    return _bar_chart(counts, result.target_labels, None, HISTOGRAM_HEIGHT)
 
 
 def box_plot(result: ScanResult) -> BoxPlot | None:
@@ -113,6 +99,33 @@ def box_plot(result: ScanResult) -> BoxPlot | None:
     low, lower, median, upper, high = (x(float(q)) for q in np.percentile(ordinary, [0, 25, 50, 75, 100]))
     suspected = tuple(Tick(x(label.norm), str(label.label)) for label in labels if label.label in result.target_labels)
     return BoxPlot(low, lower, median, upper, high, suspected, tuple(Tick(x(value), f"{value:g}") for value in ticks))
+
+
+def _bar_chart(
+    values: list[tuple[int, float]], suspects: tuple[int, ...], threshold: float | None, height: float
+) -> BarChart:
+    ticks = _nice(max([value for _, value in values] + [threshold or 0.0]))
+    floor, top = height - BOTTOM, ticks[-1]
+    step = (WIDTH - LEFT - RIGHT) / max(len(values), 1)
+
+    def y(value: float) -> float:
+        return round(floor - (floor - TOP) * value / top, 2)
+
+    bars = tuple(
+        Bar(
+            x=round(LEFT + step * rank + 0.1 * step, 2),
+            y=y(value),
+            width=round(max(0.8 * step, VISIBLE if label in suspects else 0.0), 2),
+            height=round(floor - y(value), 2),
+            label=label,
+            value=value,
+            suspected=label in suspects,
+            name=str(label) if len(values) <= MOST_NAMED else "",
+        )
+        for rank, (label, value) in enumerate(values)
+    )
+    line = None if threshold is None else Tick(y(threshold), f"{threshold:.1f}")
+    return BarChart(bars, tuple(Tick(y(value), f"{value:g}") for value in ticks), line, height, floor)
 
 
 def _finite(labels: tuple[LabelResult, ...]) -> list[LabelResult]:

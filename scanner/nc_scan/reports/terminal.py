@@ -13,6 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from nc_scan.reports.contracts import ContractRow, contract_rows
+from nc_scan.reports.predictions import predicted
 from nc_scan.reports.words import HEADLINE, called, targets
 from nc_scan.results import FailedScan, FloatArray, LabelResult, Outcome, ScanResult
 
@@ -135,18 +137,17 @@ def _shade(mask: FloatArray) -> list[str]:
 
 
 def _facts(result: ScanResult) -> Table:
-    contract, parity, probes = result.contract, result.parity, result.probes
+    parity, probes = result.parity, result.probes
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    shape = f"{contract.layout} {contract.channels}x{contract.height}x{contract.width} {contract.dtype}"
-    table.add_row("input", Text(f"{contract.input_name}: {shape}"))
-    table.add_row("pixels", Text(f"{contract.value_range} ({contract.evidence.get('value range', '')})"))
-    table.add_row("output", Text(f"{contract.output_name}: {contract.labels} labels, {contract.output_kind}"))
+    for row in contract_rows(result.contract):
+        table.add_row(row.subject, _contract(row))
     if result.converter is not None:
         table.add_row("converted", Text(f"by {result.converter}"))
     table.add_row("import", Text(_agreement(parity.agrees, parity.first_diverging_node, parity.max_difference)))
-    table.add_row("probes", Text(f"{probes.source}: {probes.used} searched, {probes.held_out} held out"))
+    counts = f"{probes.source}: {probes.used} searched, {probes.held_out} held out"
+    table.add_row("probes", Text(f"{counts}\npredicted labels: {predicted(probes)}"))
     table.add_row("method", Text(f"{result.method}, seed {result.seed}"))
     for tried in result.tried:
         found = "" if tried.norm is None else f", smallest norm {tried.norm:.1f} for label {tried.label}"
@@ -155,6 +156,15 @@ def _facts(result: ScanResult) -> Table:
         table.add_row("warning", Text(warning, style="yellow"))
     table.add_row("took", Text(f"{sum(result.seconds.values()):.1f} s on {result.device}"))
     return table
+
+
+def _contract(row: ContractRow) -> Text:
+    text = Text(row.value)
+    for part in row.uncertain:
+        text.append(f", {part} uncertain", style="yellow")
+    if row.evidence:
+        text.append(f" ({row.evidence})", style="dim")
+    return text
 
 
 def _agreement(agrees: bool, node: str | None, difference: float) -> str:

@@ -38,8 +38,10 @@ def several(outputs: dict[str, list | None], types: dict[str, int] | None = None
         helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
         helper.make_node("MatMul", ["embedding", "v"], ["other"]),
         helper.make_node("Identity", ["x"], ["map"]),
+        helper.make_node("TopK", ["probabilities", "k"], ["best", "places"]),
+        helper.make_node("ZipMap", ["probabilities"], ["by_name"], domain="ai.onnx.ml"),
     ]
-    constants = {"w": np.ones((192, 5), np.float32), "v": np.ones((192, 7), np.float32)}
+    constants = {"w": np.ones((192, 5), np.float32), "v": np.ones((192, 7), np.float32), "k": np.array([3])}
     return model_of(nodes, {"x": ["n", 3, 8, 8]}, outputs, constants, output_types=types)
 
 
@@ -51,13 +53,18 @@ def several(outputs: dict[str, list | None], types: dict[str, int] | None = None
         ({"map": ["n", 3, 8, 8], "logits": ["n", 5]}, "logits", "logits", ()),
         ({"label": ["n"], "logits": ["n", 5]}, "logits", "logits", ()),
         ({"label": ["n"]}, "probabilities", "logits", ()),
+        ({"best": ["n", 3], "places": ["n", 3]}, "probabilities", "logits", ()),
+        ({"by_name": None, "label": ["n"]}, "probabilities", "logits", ()),
+        ({"best": ["n", 3], "other": ["n", 7]}, "other", "other", ()),
+        ({"logits": ["n", 1, 1, 5]}, "logits", "logits", ()),
+        ({"logits": ["n", 1, 5]}, "logits", "logits", ()),
         ({"other": ["n", 7], "logits": ["n", 5]}, "logits", "logits", ("other",)),
         ({"logits": ["n", 5, 1, 1]}, "logits", "logits", ()),
         ({"logits": None}, "logits", "logits", ()),
     ],
 )
 def test_of_several_outputs(outputs: dict, chosen: str, scores: str, others: tuple) -> None:
-    found = find_score_output(several(outputs, {"label": INTEGER}).graph)
+    found = find_score_output(several(outputs, {"label": INTEGER, "places": INTEGER}).graph)
     assert (found.output, found.scores, found.alternatives) == (chosen, scores, others)
 
 

@@ -1,10 +1,15 @@
-"""Probes are balanced over the predicted labels and split without overlap."""
+"""Probes are balanced over the predicted labels, split without overlap, and fewer where they are large."""
+
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from nc_scan.errors import DataError
-from nc_scan.probes.probe_set import HELD_OUT, SEARCH, synthetic_probes, user_probes
+from nc_scan.examine import Examination
+from nc_scan.probes import ProbeSet, probe_set
+from nc_scan.probes.probe_set import HELD_OUT, SEARCH, SURPLUS, synthetic_probes, user_probes
 
 
 def by_brightness(images: np.ndarray) -> np.ndarray:
@@ -28,9 +33,52 @@ def test_search_and_replay_share_no_image() -> None:
     assert not any(image.tobytes() in searched for image in probes.held_out)
 
 
+@pytest.mark.parametrize(
+    ("channels", "side", "search", "held_out"),
+    [(1, 28, 1024, 256), (3, 224, 1024, 256), (3, 225, 1014, 253), (3, 600, 142, 35), (3, 2000, 64, 32)],
+)
+def test_of_large_images_fewer_are_made(
+    channels: int, side: int, search: int, held_out: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def dead_leaves(count: int, *_: Any) -> np.ndarray:
+        made.append(count)
+        return np.zeros((count, 1, 1, 1), np.float32)
+
+    monkeypatch.setattr(probe_set, "dead_leaves", dead_leaves)
+    probes = synthetic_probes(channels, side, side, by_brightness, np.random.default_rng(0))
+    assert (len(probes.search), len(probes.held_out)) == (search, held_out)
+    assert made == [SURPLUS * (search + held_out)]
+    assert search == 64 or made[0] * channels * side * side <= 2560 * 3 * 224 * 224
+
+
 def test_few_images_are_split_in_half_and_too_few_refused() -> None:
     images = np.random.default_rng(0).random((40, 1, 4, 4), dtype=np.float32)
     probes = user_probes("here", images, by_brightness, np.random.default_rng(0))
     assert (len(probes.search), len(probes.held_out)) == (20, 20)
+    assert np.array_equal(probes.labels_before_thinning, probes.labels)
     with pytest.raises(DataError, match="at least 16"):
         user_probes("here", images[:15], by_brightness, np.random.default_rng(0))
+
+
+def mostly(share: float) -> Any:
+    return lambda images: (np.arange(len(images)) >= share * len(images)).astype(np.int64)
+
+
+def made(share: float) -> ProbeSet:
+    return synthetic_probes(1, 4, 4, mostly(share), np.random.default_rng(0))
+
+
+def given(share: float) -> ProbeSet:
+    return user_probes("here", np.zeros((200, 1, 4, 4), np.float32), mostly(share), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("make", [made, given])
+@pytest.mark.parametrize(("share", "warned"), [(0.94, "94% of the images label 0"), (0.89, None), (1.0, "100%")])
+def test_one_sided_labels_are_warned_of_as_they_were_before_thinning(make: Any, share: float, warned: str) -> None:
+    model = cast(Any, SimpleNamespace(contract=SimpleNamespace(evidence={}, uncertain=())))
+    unused = cast(Any, None)
+    warnings = Examination(model, make(share), unused, unused, (), {}).warnings()
+    assert len(warnings) == (0 if warned is None else 1)
+    assert warned is None or warned in warnings[0]

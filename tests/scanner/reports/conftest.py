@@ -23,6 +23,16 @@ from nc_scan.results import (
 
 SIDE = 16
 VERSIONS = {"nc-scan": "0.1.0", "torch": "2.13.0"}
+EVIDENCE = {
+    "layout": "the axis of 3 holds the channels",
+    "channels": "shape of the input",
+    "size": "shape of the input",
+    "dtype": "type of the input",
+    "output": "the only output",
+    "output kind": "values of the output, no Softmax or Sigmoid before the output",
+    "labels": "width of the output",
+    "value range": "assumed for a float32 input",
+}
 FINISHED = "2026-11-23T20:00:00+00:00"
 
 
@@ -54,6 +64,7 @@ def make_result(labels: int = 10, target: int | None = 3, channels: int = 3) -> 
             )
         )
     shown = 0 if target is None else target
+    histogram = tuple(0 if label == 1 else 100 + 13 * (label % 4) for label in range(labels))
     return ScanResult(
         verdict="clean" if target is None else "backdoored",
         target_labels=() if target is None else (target,),
@@ -67,10 +78,10 @@ def make_result(labels: int = 10, target: int | None = 3, channels: int = 3) -> 
         device="cpu, float32",
         contract=InputContract(
             "image", "NCHW", channels, SIDE, SIDE, "float32", "0..1", (1.0,) * channels, (0.0,) * channels,
-            "scores", "logits", "scores", labels, evidence={"value range": "assumed for a float32 input"},
+            "scores", "logits", "scores", labels, evidence=EVIDENCE,
         ),
         parity=Parity(True, 1e-6, 1e-3, 1.0),
-        probes=ProbeReport("dead leaves", 1024, 256, (128,) * labels, "cd" * 32),
+        probes=ProbeReport("dead leaves", 1024, 256, histogram, "cd" * 32),
         seconds={"import": 0.5, "inversion": 20.0},
         versions=VERSIONS,
         calibration="0123456789ab",

@@ -8,9 +8,10 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from nc_scan.reports.as_bom import to_bom
+from nc_scan.reports.contracts import in_one_line
 from nc_scan.results import Outcome, ScanResult
 
-from .conftest import make_outcomes
+from .conftest import EVIDENCE, make_outcomes
 
 
 def bom(outcomes: list[Outcome]) -> dict[str, Any]:
@@ -28,6 +29,13 @@ def test_every_outcome_is_a_valid_component(outcome: Outcome) -> None:
     assert ("hashes" in component) == (outcome.sha256 is not None)
     affected = [item["affects"][0]["ref"] for item in values["vulnerabilities"]]
     assert affected == [component["bom-ref"] for _ in outcome.target_labels]
+
+
+def test_the_contract_and_its_evidence_are_properties(backdoored: ScanResult) -> None:
+    (component,) = bom([backdoored])["components"]
+    properties = {item["name"]: item["value"] for item in component["properties"]}
+    assert properties["nc-scan:input_contract"] == in_one_line(backdoored.contract)
+    assert {part: properties[f"nc-scan:evidence:{part}"] for part in EVIDENCE} == EVIDENCE
 
 
 def test_many_and_none(backdoored: ScanResult) -> None:

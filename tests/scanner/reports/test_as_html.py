@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from nc_scan.reports.as_html import to_html
-from nc_scan.reports.charts import box_plot, norms_chart
+from nc_scan.reports.charts import box_plot, histogram_chart, norms_chart
 from nc_scan.results import Outcome, ScanResult, Trigger
 
-from .conftest import make_outcomes
+from .conftest import EVIDENCE, make_outcomes
 
 VOID = {"meta", "img", "br", "rect", "line", "path"}
 
@@ -117,12 +117,26 @@ def test_gray_and_color_triggers(channels: int, backdoored: ScanResult) -> None:
 
 def test_the_bars_stand_in_order_and_the_suspected_one_is_below_the_threshold(backdoored: ScanResult) -> None:
     chart = norms_chart(backdoored)
-    norms = [bar.norm for bar in chart.bars]
+    norms = [bar.value for bar in chart.bars]
     assert norms == sorted(norms)
     assert [bar.label for bar in chart.bars if bar.suspected] == [3]
     assert chart.threshold is not None
     assert all((bar.y > chart.threshold.at) == bar.suspected for bar in chart.bars)  # y grows downwards
     assert all(math.isclose(bar.y + bar.height, chart.floor, abs_tol=0.02) for bar in chart.bars)
+
+
+def test_the_histogram_has_a_bar_a_label_as_high_as_its_count(backdoored: ScanResult) -> None:
+    chart = histogram_chart(backdoored)
+    assert [(bar.label, bar.value) for bar in chart.bars] == list(enumerate(backdoored.probes.histogram))
+    heights = [bar.height / bar.value for bar in chart.bars if bar.value]
+    assert heights == pytest.approx([heights[0]] * 9, rel=1e-2)
+    assert chart.bars[1].height == 0
+    assert "1 of 10 never" in to_html(backdoored)
+
+
+def test_each_part_of_the_contract_has_its_evidence(backdoored: ScanResult) -> None:
+    html = to_html(backdoored)
+    assert [part for part, why in EVIDENCE.items() if f"<dt>{part}</dt><dd>{why}</dd>" not in html] == []
 
 
 def test_the_box_leaves_the_suspected_labels_out(backdoored: ScanResult) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from nc_scan.errors import ReportError
 from nc_scan.reports.as_intoto import to_intoto
+from nc_scan.reports.contracts import in_one_line
 from nc_scan.results import Outcome, ScanResult
 
-from .conftest import make_outcomes, make_result
+from .conftest import EVIDENCE, make_outcomes, make_result
 
 
 def statement(outcomes: list[Outcome]) -> dict[str, Any]:
@@ -39,7 +40,10 @@ def test_the_subjects_are_the_model_and_its_weights_by_digest(backdoored: ScanRe
 
 def test_the_settings_are_enclosed(backdoored: ScanResult) -> None:
     _, settings = statement([backdoored])["predicate"]["configuration"]
-    assert json.loads(base64.b64decode(settings["content"]))["configuration"] == backdoored.configuration
+    content = json.loads(base64.b64decode(settings["content"]))
+    assert content["configuration"] == backdoored.configuration
+    assert content["input_contract"] == in_one_line(backdoored.contract)
+    assert content["evidence"] == EVIDENCE
 
 
 def test_no_statement_without_a_subject() -> None:

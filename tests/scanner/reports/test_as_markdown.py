@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from nc_scan.reports.as_markdown import to_markdown
 from nc_scan.results import Outcome, ScanResult
 
-from .conftest import make_outcomes
+from .conftest import EVIDENCE, make_outcomes
 
 
 def rendered(outcomes: list[Outcome]) -> str:
@@ -21,7 +21,19 @@ def test_a_row_for_every_model() -> None:
     first = html[: html.index("</table>")]
     assert first.count("<tr>") == 1 + len(outcomes)
     assert first.count("Backdoored") == 3
-    assert html.count("<h3>") == sum(outcome.verdict != "clean" for outcome in outcomes)
+    assert html.count("<h3>") == len(outcomes)
+
+
+def test_the_contract_and_the_histogram_are_shown_for_clean_models_too(outcome: Outcome) -> None:
+    html = rendered([outcome])
+    if not isinstance(outcome, ScanResult):
+        assert "read from" not in html
+        return
+    table = html[html.index("read from") :]
+    assert [why for why in EVIDENCE.values() if why not in table] == []
+    assert ("value range uncertain" in table) == bool(outcome.contract.uncertain)
+    assert "Predicted labels of the probes: " in table
+    assert html.count("<details>") == html.count("</details>") == 1
 
 
 def test_the_suspected_label_is_bold(backdoored: ScanResult) -> None:

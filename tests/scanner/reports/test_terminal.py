@@ -10,7 +10,7 @@ from rich.console import Console
 from nc_scan.reports.terminal import failure_line, render, render_summary
 from nc_scan.results import FailedScan, Outcome, ScanResult
 
-from .conftest import VERSIONS, make_outcomes, make_result
+from .conftest import EVIDENCE, VERSIONS, make_outcomes, make_result
 
 
 def text_of(part: object, width: int) -> str:
@@ -36,6 +36,25 @@ def test_the_suspected_label_comes_first_and_below_the_threshold(backdoored: Sca
     assert "below 21.5 pixels is suspected" in text
     assert "mask of the trigger for label 3" in text
     assert "█" in text
+
+
+def test_the_contract_stands_with_its_evidence(backdoored: ScanResult) -> None:
+    text = " ".join(text_of(render(backdoored), 80).split())
+    assert [why for why in EVIDENCE.values() if why not in text] == []
+    assert "uncertain" not in text
+
+
+def test_what_is_uncertain_is_yellow() -> None:
+    file = io.StringIO()
+    Console(file=file, width=120, highlight=False, force_terminal=True).print(render(make_outcomes()["uncertain"]))
+    assert "\x1b[33m, value range uncertain\x1b[0m" in file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"), [(2, "predicted labels: 0 100%; 1 of 2 never"), (100, ", 96 more; 1 of 100 never")]
+)
+def test_the_predicted_labels_stand_beside_the_probes(labels: int, told: str) -> None:
+    assert told in " ".join(text_of(render(make_result(labels, 1)), 80).split())
 
 
 def test_a_search_that_failed_is_told(backdoored: ScanResult) -> None:

@@ -1,0 +1,80 @@
+"""What a model answers to images and to changed copies of them, under one hypothesis about its input after another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from nc_scan.contract.hypothesis import Hypothesis
+from nc_scan.contract.responses import Response, changed, respond
+from nc_scan.contract.scores import as_logits, kind_of
+from nc_scan.contract.value_range import ValueRange
+from nc_scan.errors import NotScannableError
+from nc_scan.graph.runtime import Runtime
+from nc_scan.results import FloatArray, OutputKind
+
+BATCH = 64  # images; a large network's activations for more of them fill the memory
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images (N, C, H, W) in [0, 1] to look through a model with, their labels (N,) where known.
+
+    `value_range` is given where the data itself shows it, as for feature vectors.
+    """
+
+    images: FloatArray
+    labels: NDArray[np.int64] | None = None
+    value_range: ValueRange | None = None
+
+
+class Answers:
+    """The values of one output of a model for a sample."""
+
+    def __init__(self, model: ModelProto, output: str, seen: Sample) -> None:
+        self.seen = seen
+        self._output = output
+        self._run = Runtime(model, outputs=[output])
+
+    def first(self, hypothesis: Hypothesis) -> NDArray[Any]:
+        """The output (N, ...) for a few images. Raises NotScannableError where it is not a row of scores an image."""
+        return self._values(hypothesis, self.seen.images[:BATCH])
+
+    def responses(
+        self, hypotheses: Iterable[Hypothesis], kind: OutputKind | None, share: float
+    ) -> dict[Hypothesis, Response]:
+        """How the model responds, under each hypothesis, to a share of the sample (0 to 1) and to changed copies of it.
+
+        `kind` is that of the output, None where the values show it. Raises NotScannableError as `first`.
+        """
+        count = math.ceil(share * len(self.seen.images))
+        images = self.seen.images[:count]
+        copies = changed(images, np.random.default_rng(0))
+        labels = None if self.seen.labels is None else self.seen.labels[:count]
+
+        def logits(hypothesis: Hypothesis, images: FloatArray) -> FloatArray:
+            values = self._values(hypothesis, images)
+            return as_logits(torch.from_numpy(values), kind or kind_of(values)).numpy()
+
+        return {h: respond(logits(h, images), logits(h, copies), labels) for h in hypotheses}
+
+    def _values(self, hypothesis: Hypothesis, images: FloatArray) -> NDArray[Any]:
+        step = self._run.fixed_batch or BATCH
+        parts = []
+        for start in range(0, len(images), step):
+            batch = images[start : start + step]
+            (value,) = self._run(hypothesis.encode(batch))
+            if value.ndim < 1 or len(value) != len(batch) or value[0].size != max(value.shape[1:], default=1):
+                raise NotScannableError(
+                    f"no image classifier: output {self._output} has shape {value.shape} for {len(batch)} images, "
+                    "not a row of scores for each"
+                )
+            parts.append(value)
+        return np.concatenate(parts)
