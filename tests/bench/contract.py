@@ -23,7 +23,7 @@ from nc_scan.contract import infer_contract
 from nc_scan.contract.value_range import RANGES
 from nc_scan.probes import ImageSource
 from nc_scan.results import InputContract
-from nc_trainers.data import load
+from nc_trainers.data import Dataset, load
 
 ROOT = Path(__file__).parents[2]
 TABLE, PAGE = ROOT / "docs/results/contract.csv", ROOT / "docs/results/contract.md"
@@ -42,11 +42,11 @@ class Row:
     evidence: str
 
 
-def cases(models: Path, data: str) -> Iterator[Case]:
+def cases(models: Path, dataset: Dataset) -> Iterator[Case]:
     """Every variant of every example, then the models trained on other value ranges."""
     with tempfile.TemporaryDirectory() as folder:
         yield from examples(Path(folder))
-    for model, path in train_missing(load(data), models):
+    for model, path in train_missing(dataset, models):
         layout, output_kind = AS_EXPORTED[model.framework]
         yield Case(model.name, "trained so", path, layout, model.value_range, output_kind)
 
@@ -80,7 +80,7 @@ def look(case: Case) -> Row:
     return Row(case.model, case.variant, case.truth, inferred, outcome(case, contracts), evidence)
 
 
-def write(rows: list[Row]) -> None:
+def write(rows: list[Row], scale: float) -> None:
     """The table as CSV and as a page with its summary."""
     with TABLE.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -94,11 +94,11 @@ def write(rows: list[Row]) -> None:
     cells = ("model", "variant", "truth", "inferred", "outcome")
     lines = ["| " + " | ".join(str(getattr(row, cell)) for cell in cells) + " |" for row in rows]
     table = "\n".join(["| " + " | ".join(cells) + " |", "|---" * len(cells) + "|", *lines])
-    command = "    python -m tests.bench.contract --data PATH MODELS"
+    command = f"    python -m tests.bench.contract --data PATH --scale {scale:g} MODELS"
     notes = (
         f"The evidence for each is in [{TABLE.name}]({TABLE.name}); [variants.md](variants.md) has the verdicts on the "
-        "variants of the examples. A value range is right that differs from the true "
-        f"one by at most {SAME:.0%} of the pixels' range, as the constants of ImageNet and of CIFAR-10 do from each "
+        f"variants of the examples. The models of other value ranges were trained on {scale:.0%} of the data. A value "
+        f"range is right that differs from the true one by at most {SAME:.0%} of the pixels' range, as the constants of ImageNet and of CIFAR-10 do from each "
         "other. The criterion and its bounds were chosen while looking at the examples, at models of the zoo and at "
         "some of the scaled models, so this table shows that they work there, not on models never seen."
     )
@@ -108,13 +108,14 @@ def write(rows: list[Row]) -> None:
 @click.command(help=__doc__)
 @click.argument("models", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--data", help="CIFAR-10 in any form that nc-train reads.")
-def main(models: Path, data: str) -> None:
+@click.option("--scale", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Share of the data to train on.")
+def main(models: Path, data: str, scale: float) -> None:
     models.mkdir(parents=True, exist_ok=True)
     rows = []
-    for case in cases(models, data):
+    for case in cases(models, load(data).scaled(scale)):
         rows.append(look(case))
         print(*astuple(rows[-1]), sep=" | ", flush=True)
-        write(rows)
+        write(rows, scale)
 
 
 if __name__ == "__main__":
