@@ -118,14 +118,15 @@ def _search(
     model: PreparedModel, probes: ProbeSet, method: Method, seed: int, clock: Clock, progress: Progress
 ) -> Decision:
     contract = model.contract
+    scale, offset = model.channel_affine
     with clock("inversion"):
         found = invert(
             model.scores,
             torch.from_numpy(probes.search).to(model.device),
             range(contract.labels),
             settings_of(method),
-            scale=contract.scale,
-            offset=contract.offset,
+            scale=scale,
+            offset=offset,
             generator=torch.Generator().manual_seed(seed),
             on_progress=lambda done, total: progress("searching triggers", done, total),
         )

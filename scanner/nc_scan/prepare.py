@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import Tensor, nn
 
-from nc_scan.contract.encoding import encode, to_layout
+from nc_scan.contract.encoding import along, encode, to_layout
 from nc_scan.contract.scores import as_logits
 from nc_scan.device import usable_device
 from nc_scan.graph import to_torch
@@ -38,10 +38,20 @@ class PreparedModel:
     device: torch.device
     precision: torch.dtype
 
-    def scores(self, model_input: Tensor) -> Tensor:
-        """Logits (N, labels), float32, of (N, channels, height, width) in the model's own value range."""
-        values: Tensor = self.fast(to_layout(model_input, self.contract.layout).to(self.precision))
-        return as_logits(values, self.contract.scores_kind)
+    def scores(self, scaled: Tensor) -> Tensor:
+        """Logits (N, labels), float32, of (N, channels, height, width) after `channel_affine`."""
+        contract = self.contract
+        if contract.layout == "features":
+            factor, shift = (torch.from_numpy(along(v, "features")) for v in (contract.scale, contract.offset))
+            scaled = scaled * factor.to(scaled.device) + shift.to(scaled.device)
+        values: Tensor = self.fast(to_layout(scaled, contract.layout, contract.channel_order).to(self.precision))
+        return as_logits(values, contract.scores_kind)
+
+    @property
+    def channel_affine(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The contract's scale and offset, one value a channel; 1 and 0 for features, each of which has its own."""
+        contract = self.contract
+        return ((1.0,), (0.0,)) if contract.layout == "features" else (contract.scale, contract.offset)
 
     def deployed_labels(self, images: FloatArray) -> NDArray[np.int64]:
         """The labels (N,) that onnxruntime predicts."""
@@ -83,7 +93,8 @@ def _noise(contract: InputContract, count: int) -> Tensor:
 
 
 def _encoded(images: FloatArray, contract: InputContract) -> NDArray[Any]:
-    return encode(images, scale=contract.scale, offset=contract.offset, layout=contract.layout, dtype=contract.dtype)
+    affine = {"scale": contract.scale, "offset": contract.offset}
+    return encode(images, **affine, layout=contract.layout, dtype=contract.dtype, order=contract.channel_order)
 
 
 def _computes_bfloat16(device: torch.device) -> bool:

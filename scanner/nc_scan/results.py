@@ -12,6 +12,7 @@ Verdict = Literal["clean", "backdoored", "inconclusive"]
 Failure = Literal["failed", "not_applicable"]
 Status = Literal["converged", "not_converged", "skipped"]
 Severity = Literal["warning", "note"]
+ChannelOrder = Literal["RGB", "BGR"]
 Layout = Literal["NCHW", "NHWC", "NHW", "CHW", "HWC", "features"]  # the last three are flat vectors
 OutputKind = Literal["logits", "probabilities", "log-probabilities", "sigmoid"]
 FloatArray = NDArray[np.float32]
@@ -21,9 +22,10 @@ FloatArray = NDArray[np.float32]
 class InputContract:
     """How a batch of images in [0, 1] becomes the model's input, and which of its values are the label scores.
 
-    The model reads `pixel * scale + offset`, per channel. `evidence` says, part by part, what each was read from;
-    `uncertain` names the parts that the evidence does not decide. The deployed model hands out `output_name`, of
-    `output_kind`; the search reads `scores_name`, of `scores_kind`.
+    The model reads `pixel * scale + offset`, per channel, red first, or per feature where the layout is `features`; it
+    takes the channels in `channel_order`. `evidence` says, part by part, what each was read from; `uncertain` names
+    the parts that the evidence does not decide. The deployed model hands out `output_name`, of `output_kind`; the
+    search reads `scores_name`, of `scores_kind`.
     """
 
     input_name: str
@@ -43,6 +45,7 @@ class InputContract:
     label_names: tuple[str, ...] = ()
     evidence: dict[str, str] = field(default_factory=dict)
     uncertain: tuple[str, ...] = ()
+    channel_order: ChannelOrder = "RGB"
 
     @property
     def pixels(self) -> int:

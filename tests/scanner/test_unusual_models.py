@@ -99,13 +99,15 @@ def test_one_unbounded_number_is_no_classifier_unless_the_user_says_so(tmp_path:
 def test_feature_vectors_are_scanned_on_the_users_data(tmp_path: Path) -> None:
     model = planted(3, 2, ["n", 13], features=True)
     with pytest.raises(NotScannableError, match="give some with --data"):
-        scan(model, tmp_path)
+        scan(model, tmp_path, value_range=None)
     data = tmp_path / "vectors.npy"
     vectors = np.random.default_rng(0).uniform(-2, 3, (200, 13)).astype(np.float32)
+    vectors[:, 12] *= 1e-3  # a scale of its own
     np.save(data, vectors)
     result = scan(model, tmp_path, data=data, value_range=None)
     assert result.contract.layout == "features"
-    assert result.contract.offset == pytest.approx((vectors.min(),))
+    assert result.contract.offset == pytest.approx(tuple(vectors.min(0)))
+    assert result.contract.scale == pytest.approx(tuple(np.ptp(vectors, 0)))
     assert smallest(result) == 2
     assert result.labels[2].trigger is not None
     assert result.labels[2].trigger.mask.shape == (1, 13)

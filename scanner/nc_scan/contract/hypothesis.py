@@ -32,8 +32,9 @@ class Hypothesis:
 
     def encode(self, images: FloatArray) -> NDArray[Any]:
         """The model's input for images (N, C, H, W) in [0, 1]."""
-        scaled = self.value_range
-        return encode(images, scale=scaled.scale, offset=scaled.offset, layout=self.layout, dtype=self.dtype)
+        scaled, layout = self.value_range, self.layout
+        affine = {"scale": scaled.scale, "offset": scaled.offset}
+        return encode(images, **affine, layout=layout, dtype=self.dtype, order=scaled.order)
 
     def __str__(self) -> str:
         return f"{self.value_range.name} {self.layout}"

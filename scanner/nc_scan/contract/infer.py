@@ -78,6 +78,7 @@ def infer_contract(
             value_range=hypothesis.value_range.name,
             scale=hypothesis.value_range.scale,
             offset=hypothesis.value_range.offset,
+            channel_order=hypothesis.value_range.order,
             output_name=scores.output,
             output_kind=scores.kind,
             scores_name=scores.scores,
@@ -137,7 +138,7 @@ def _stated_range(
     if (name := nominal_range(model)) is not None:
         return (parse_range(name).for_channels(image.channels),), "metadata Image.NominalPixelRange"
     if seen.value_range is not None:
-        return (seen.value_range,), "smallest and largest value of the data"
+        return (seen.value_range,), "smallest and largest value of each feature in the data"
     possible = hypotheses(image.channels, max(image.height, image.width))
     scaling = read_scaling(model.graph, image.name)
     fitting = ranges_behind(scaling, possible) if scaling is not None else []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,13 +53,7 @@ def ranges_behind(scaling: tuple[Vector, Vector], hypotheses: Sequence[ValueRang
     channels = len(hypotheses[0].scale)
     if max(len(factor), len(shift)) > channels:  # one channel becomes several
         return []
-    fitting = [
-        value_range
-        for value_range in hypotheses
-        if any(
-            _same(factor * value_range.scale, factor * value_range.offset + shift, known) for known in RANGES.values()
-        )
-    ]
+    fitting = [ordered for value_range in hypotheses for ordered in _behind(factor, shift, value_range)]
     if not fitting and _between_0_and_1(factor) and _between_0_and_1(shift):
         mean, std = (tuple(np.broadcast_to(v, channels).round(6).tolist()) for v in (shift, factor))
         text = ";".join(
@@ -66,6 +61,15 @@ def ranges_behind(scaling: tuple[Vector, Vector], hypotheses: Sequence[ValueRang
         )
         return [standardized(text, mean, std)]
     return fitting
+
+
+def _behind(factor: Vector, shift: Vector, value_range: ValueRange) -> Iterator[ValueRange]:
+    """The range, if the scaling turns it into a known one; with blue first, if it takes that one's channels so."""
+    scale, offset = factor * value_range.scale, factor * value_range.offset + shift
+    if any(_same(scale, offset, known) for known in RANGES.values()):
+        yield value_range
+    elif any(known.order == "BGR" and _same(scale[::-1], offset[::-1], known) for known in RANGES.values()):
+        yield replace(value_range, order="BGR")
 
 
 def _same(scale: Vector, offset: Vector, known: ValueRange) -> bool:

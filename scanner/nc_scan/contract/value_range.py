@@ -8,21 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from nc_scan.errors import OverrideError
+from nc_scan.results import ChannelOrder
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-CAFFE_MEAN = (103.939, 116.779, 123.68)  # of ImageNet's pixels in 0..255, blue first
+CAFFE_MEAN = (123.68, 116.779, 103.939)  # of ImageNet's pixels in 0..255
 SMALL_SIDE = 64  # pixels; of that size and below are CIFAR-10 and its like, above ImageNet
 CUSTOM = re.compile(r"mean=(?P<mean>[^;]+);std=(?P<std>[^;]+)")
 
 
 @dataclass(frozen=True)
 class ValueRange:
-    """The model reads `pixel * scale + offset`, per channel, for pixels in [0, 1]."""
+    """The model reads `pixel * scale + offset`, per channel, for pixels in [0, 1], the channels in an order.
+
+    Scale and offset are those of red, green and blue; of feature vectors there may be one a feature.
+    """
 
     name: str
     scale: tuple[float, ...]
     offset: tuple[float, ...]
+    order: ChannelOrder = "RGB"
 
     def for_channels(self, channels: int) -> ValueRange:
         """The same range for a number of channels: a single value holds for all, three become their mean for one.
@@ -52,7 +57,7 @@ RANGES = {
         ValueRange("-1..1", (2.0,), (-1.0,)),
         standardized("imagenet", IMAGENET_MEAN, IMAGENET_STD),
         standardized("cifar10", CIFAR10_MEAN, CIFAR10_STD),
-        ValueRange("caffe", (255.0,) * 3, tuple(-m for m in CAFFE_MEAN)),
+        ValueRange("caffe", (255.0,) * 3, tuple(-m for m in CAFFE_MEAN), "BGR"),
     )
 }
 

@@ -68,7 +68,9 @@ class ImageSource:
                 "be made; give some with --data, an array (N, features) in an .npy or .npz file"
             )
         values = read_features(self._data, image.width, self._rng)
-        low, high = float(values.min()), float(values.max())
-        span = high - low or 1.0
-        self._read = Images(((values - low) / span).reshape(-1, 1, 1, image.width))
-        return Sample(self._read.values[:looks], None, ValueRange(f"{low:g}..{high:g}", (span,), (low,)))
+        low, high = values.min(0), values.max(0)
+        span = np.where(high > low, high - low, 1.0)
+        self._read = Images(((values - low) / span).astype(np.float32).reshape(-1, 1, 1, image.width))
+        in_words = f"{values.min():g}..{values.max():g}"
+        value_range = ValueRange(in_words, tuple(map(float, span)), tuple(map(float, low)))
+        return Sample(self._read.values[:looks], None, value_range)

@@ -39,8 +39,9 @@ def contract_rows(contract: InputContract) -> tuple[ContractRow, ...]:
 
 
 def shape(contract: InputContract) -> str:
-    """Layout, sizes and type of the input: `NCHW 3x32x32 float32`."""
-    return f"{contract.layout} {contract.channels}x{contract.height}x{contract.width} {contract.dtype}"
+    """Layout, sizes and type of the input: `NCHW 3x32x32 float32`; whether blue comes first."""
+    order = " BGR" if contract.channel_order == "BGR" else ""
+    return f"{contract.layout} {contract.channels}x{contract.height}x{contract.width} {contract.dtype}{order}"
 
 
 def in_one_line(contract: InputContract) -> str:

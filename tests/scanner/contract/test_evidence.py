@@ -85,6 +85,13 @@ def test_scaling_in_the_graph_tells_what_comes_in(steps: list[tuple], names: lis
     assert [value_range.name for value_range in ranges_behind(scaling, hypotheses(3, 32))] == names
 
 
+@pytest.mark.parametrize(("means", "order"), [((103.9, 116.8, 123.7), "BGR"), ((123.7, 116.8, 103.9), "RGB")])
+def test_the_means_of_caffe_tell_the_order_of_the_channels(means: tuple[float, ...], order: str) -> None:
+    scaling = read_scaling(scaled(("Sub", means)).graph, "x")
+    assert scaling is not None
+    assert [(found.name, found.order) for found in ranges_behind(scaling, hypotheses(3, 224))] == [("0..255", order)]
+
+
 def test_what_reads_the_shape_alone_does_not_hide_the_scaling() -> None:
     model = scaled(("Mul", 1 / 255))
     model.graph.node.append(helper.make_node("Shape", ["x"], ["shape"]))

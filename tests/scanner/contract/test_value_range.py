@@ -13,7 +13,7 @@ from nc_scan.contract.value_range import RANGES, hypotheses, parse_range
         ("-1..1", 0.0, -1.0),
         ("imagenet", 0.485, 0.0),
         ("cifar10", 0.4914, 0.0),
-        ("caffe", 103.939 / 255, 0.0),
+        ("caffe", 123.68 / 255, 0.0),
         ("mean=0.5;std=0.25", 0.75, 1.0),
         ("mean=0.5,0.1,0.1; std=0.25,1,1", 0.75, 1.0),
     ],
