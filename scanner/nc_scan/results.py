@@ -145,8 +145,9 @@ class ParityExplanation:
 class ProbeReport:
     """The images that a scan looked through the model with.
 
-    `histogram` counts the labels that the model predicts for the clean probes; `used` probes served the inversion,
-    `held_out` ones the replay. `sha256` is the digest of all of them as float32, search part first.
+    `histogram` counts the labels that the model predicts for these probes; synthetic ones of frequent labels have been
+    thinned out. `used` probes served the inversion, `held_out` ones the replay. `sha256` is the digest of all of them
+    as float32, search part first.
     """
 
     source: str

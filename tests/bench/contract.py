@@ -97,10 +97,11 @@ def write(rows: list[Row], scale: float) -> None:
     command = f"    python -m tests.bench.contract --data PATH --scale {scale:g} MODELS"
     notes = (
         f"The evidence for each is in [{TABLE.name}]({TABLE.name}); [variants.md](variants.md) has the verdicts on the "
-        f"variants of the examples. The models of other value ranges were trained on {scale:.0%} of the data. A value "
-        f"range is right that differs from the true one by at most {SAME:.0%} of the pixels' range, as the constants of "
-        "ImageNet and of CIFAR-10 do from each other. The criterion and its bounds were chosen while looking at the examples, at models of the zoo and at "
-        "some of the scaled models, so this table shows that they work there, not on models never seen."
+        f"variants of the examples. The models of other value ranges were trained on {scale:.0%} of the data. A range "
+        f"is right that differs from the true one by at most {SAME:.0%} of the pixels' range, as the constants of "
+        "ImageNet and of CIFAR-10 do from each other. The criterion and its bounds were chosen while looking at the "
+        "examples, at models of the zoo and at such models of other ranges, so this table shows that they work there, "
+        "not on models never seen."
     )
     PAGE.write_text("\n\n".join(("# Input contracts", command, summary, notes, table)) + "\n")
 
