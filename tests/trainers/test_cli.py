@@ -17,6 +17,7 @@ def test_fit_writes_a_model_and_its_measures(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "ACC" in result.stdout
     assert "ASR" in result.stdout
+    assert result.stderr.startswith("epoch 1 of 1  loss ")
     assert out.exists()
 
 
@@ -29,6 +30,12 @@ def test_fit_writes_a_model_and_its_measures(tmp_path: Path) -> None:
         (("--attack", "patch", "-p", "size=99"), "does not fit"),
         (("--attack", "patch", "-p", "size"), "NAME=VALUE"),
         (("--data", "absent"), "no data at absent"),
+        (("--scale", "nan"), "scale nan is not above 0"),
+        (("--mean", "nan", "--mean", "0", "--mean", "0"), "mean must be numbers, not nan, 0, 0"),
+        (("--seed", "-1"), "seed -1 is not one of 0 to 2147483647"),
+        (("--attack", "wanet", "--rate", "1"), "rate 1 leaves too few samples"),
+        (("--attack", "clean-label", "--target", "9", "--scale", "0.004"), "no sample that the attack needs"),
+        (("--attack", "source-specific", "-p", "source=5", "--scale", "0.004"), "the test data has no image"),
     ],
 )
 def test_mistakes_get_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
@@ -38,6 +45,14 @@ def test_mistakes_get_one_line(arguments: tuple[str, ...], message: str, tmp_pat
     assert last.startswith("Error: ")
     assert message in last
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(("architecture", "told"), [("vit-b16", True), ("vit-tiny", False), ("simple-cnn", False)])
+def test_a_large_network_without_weights_is_remarked_on(architecture: str, told: bool, tmp_path: Path) -> None:
+    out = str(tmp_path / "absent" / "model.onnx")
+    result = CliRunner().invoke(main, [*FIT, "--arch", architecture, "--out", out])
+    remark = "vit-b16 starts from random weights and would learn little: give --weights, or take vit-tiny"
+    assert (remark in result.stderr.splitlines()) == told
 
 
 def test_attacks_are_listed() -> None:

@@ -54,6 +54,39 @@ def test_a_batch_that_would_run_code_is_refused(batches_folder: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ([1, 2], "a batch is not a table of data and labels"),
+        ({b"data": np.zeros((1, 3072), np.uint8)}, "a batch is not a table of data and labels"),
+        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1]}, r"1 labels do not fit images of shape \(2, 3, 32"),
+        ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [10]}, "the labels are not numbers from 0 to 9"),
+        ({b"data": np.zeros((0, 3072), np.uint8), b"labels": []}, "the labels are not numbers"),
+        ({b"data": None, b"labels": [1]}, "cannot be read as CIFAR-10"),
+        ({b"data": np.zeros((1, 3000), np.uint8), b"labels": [1]}, "cannot be read as CIFAR-10"),
+    ],
+    ids=["a list", "no labels", "too few labels", "an eleventh class", "nothing", "no images", "small images"],
+)
+def test_a_batch_that_is_none_is_told(batch: object, message: str, batches_folder: Path) -> None:
+    (batches_folder / "test_batch").write_bytes(pickle.dumps(batch, protocol=4))
+    with pytest.raises(TrainerError, match=message):
+        data.load(str(batches_folder))
+
+
+def test_a_damaged_archive_is_told(archive: Path) -> None:
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2 :] = b"\xff" * (len(content) - len(content) // 2)
+    archive.write_bytes(content)
+    with pytest.raises(TrainerError, match="cannot be read as CIFAR-10"):
+        data.load(str(archive))
+
+
+@pytest.mark.parametrize("scale", [0, -1, 1.5, float("nan")])
+def test_a_share_that_is_none_is_told(scale: float, tiny: Dataset) -> None:
+    with pytest.raises(TrainerError, match=r"scale .* is not above 0 and at most 1"):
+        tiny.scaled(scale)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [(None, "no data at"), (b"not an archive", "cannot be read as CIFAR-10"), ({}, "neither parquet files nor")],
 )

@@ -1,20 +1,16 @@
 import csv
-import os
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 from PIL import Image
 
 from nc_trainers import data
 from nc_trainers.cli import main
 from nc_trainers.data import Dataset, Split
-from nc_trainers.errors import TrainerError
-from nc_trainers.experiments import DETECTIONS, NAMES, SWEEPS, Run, detect, epochs_at, masks, sweep
-from nc_trainers.experiments.scanner import scan_model, write_probes
+from nc_trainers.experiments import NAMES, SWEEPS, Run, epochs_at, figures, sweep
 from nc_trainers.specification import Specification
 
 BASE = Specification.from_table(
@@ -80,7 +76,7 @@ def test_experiments_share_their_models(small: Dataset, tmp_path: Path) -> None:
     trained: list[str] = []
 
     def run(name: str, *values: str) -> None:
-        experiment = Run(name, BASE, small, 0.1, tmp_path, 1, values, lambda told, _: trained.append(told))
+        experiment = Run(name, BASE, small, 0.1, tmp_path, 1, values, lambda told: trained.append(told.name))
         sweep(experiment, ["simple-cnn"])
 
     run("trigger-size", "4")
@@ -95,6 +91,52 @@ def test_experiments_share_their_models(small: Dataset, tmp_path: Path) -> None:
     summary = (tmp_path / "target-label.md").read_text()
     assert "--scale 0.1 --arch simple-cnn -p color=white --epochs 1 --batch-size 16 --seed 0 --values 0,1" in summary
     assert f"digits, {len(small.train)} training and {len(small.test)} test images, scale 0.1" in summary
+
+
+def test_weights_and_frozen_epochs_are_for_vision_transformers_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: dict[str, Specification] = {}
+
+    def remembered(_: Run, models: dict[str, Specification]) -> dict[str, dict[str, object]]:
+        trained.update(models)
+        truth = {"accuracy": 0.5, "success_rate": 0.5, "attack": None, "seed": 0}
+        return dict.fromkeys(models, truth)
+
+    monkeypatch.setattr(Run, "train", remembered)
+    tmp_path.joinpath("w.pt").touch()
+    weights = str(tmp_path / "w.pt")
+    options = ("--weights", weights, "--frozen-epochs", "2", "--learning-rate", "1e-4", "--values", "0.15")
+    architectures = ("--arch", "simple-cnn", "--arch", "vit-tiny")
+    command = ("experiment", "injection-rate", "--data", "digits", *architectures, *options, "--out", str(tmp_path))
+    result = CliRunner().invoke(main, command, catch_exceptions=False)
+
+    assert result.exit_code == 0, result.output
+    found = {
+        (spec.architecture, spec.weights, spec.settings.frozen_epochs, spec.settings.learning_rate)
+        for spec in trained.values()
+    }
+    assert found == {("simple-cnn", None, 0, 1e-4), ("vit-tiny", weights, 2, 1e-4)}
+    again = f"--arch simple-cnn --arch vit-tiny --weights {weights} --frozen-epochs 2 --learning-rate 0.0001"
+    assert again in result.stdout
+
+
+def test_lines_have_a_panel_a_measure_and_one_legend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    rows = [
+        {"architecture": name, "rate": rate, "ACC": 0.7, "ASR": None if rate == "clean" else 0.9}
+        for name in ("a", "b", "c", "d")
+        for rate in ("clean", 0.1, 0.2)
+    ]
+    figures.lines(rows, "rate", tmp_path / "figure.png")
+    (figure,) = drawn
+    assert [(plot.get_title(), len(plot.lines), plot.get_legend()) for plot in figure.axes] == [
+        ("ACC", 8, None),
+        ("ASR", 4, None),
+    ]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c", "d", "clean model"]
 
 
 @pytest.mark.parametrize(("scale", "epochs"), [(1, 6), (0.5, 5), (0.2, 4), (0.1, 3), (0.01, 1), (1e-6, 1)])
@@ -121,6 +163,12 @@ def test_a_sweep_varies_one_thing(name: str) -> None:
         (("masks", "--arch", "resnet", "--arch", "vgg-16"), "masks is for one architecture"),
         (("attacks", "-p", "size=40"), "does not fit"),
         (("attacks", "--epochs", "0"), "at least 1"),
+        (("trigger-size", "--scale", "nan"), "scale nan is not above 0"),
+        (("trigger-size", "--arch", "simple-cnn", "--arch", "alexnet"), "unknown architecture 'alexnet'"),
+        (("trigger-size", "--weights", "absent.pt"), "simple-cnn has no backbone"),
+        (("trigger-size", "--arch", "resnet", "--arch", "vit-tiny", "--weights", "absent.pt"), "no weights at absent"),
+        (("trigger-size", "--arch", "vit-tiny", "--frozen-epochs", "1"), "give weights, or 0 frozen_epochs"),
+        (("detection", "--learning-rate", "0"), "learning_rate 0 is not"),
     ],
 )
 def test_mistakes_get_one_line_before_any_work(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
@@ -130,120 +178,3 @@ def test_mistakes_get_one_line_before_any_work(arguments: tuple[str, ...], messa
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not list(out.glob("models/*"))
-
-
-class Untrained(Run):
-    """Writes the target of each model in place of the model, once."""
-
-    def train(self, models: dict[str, Specification]) -> dict[str, dict[str, object]]:
-        for specification in models.values():
-            path = self.model(specification)
-            path.parent.mkdir(exist_ok=True)
-            path.write_text("" if specification.attack == "none" else str(specification.target))
-        return {}
-
-
-SCRIPT = """#!{python}
-import json, pathlib, sys
-import numpy as np
-model, arguments = pathlib.Path(sys.argv[1]), sys.argv[2:]
-with open({log!r}, "a") as log:
-    log.write(" ".join(sys.argv[1:]) + "\\n")
-target = model.read_text()
-if target == "unreadable":
-    sys.exit("cannot read it")
-folder = pathlib.Path(arguments[arguments.index("--report") + 1]) / model.stem
-folder.mkdir(parents=True, exist_ok=True)
-masks = np.full((10, 32, 32), 0.05, np.float32)
-labels = [{{"label": label, "norm": 50.5, "anomaly_index": 1.5}} for label in range(10)]
-if target.isdecimal():
-    masks[int(target)] = 0
-    masks[int(target), 26:30, 28:32] = 1
-    labels[int(target)] |= {{"norm": 8.25, "anomaly_index": 4.5}}
-result = {{"verdict": "clean", "labels": labels[::-1]}}
-if target == "failed":
-    result = {{"verdict": "failed", "reasons": ["it differs"], "path": "x.onnx"}}
-np.savez(folder / "triggers.npz", labels=np.arange(10), masks=masks)
-(folder / "scan.json").write_text(json.dumps(result))
-sys.exit(2 if target == "failed" else 0)
-"""
-
-
-@pytest.fixture
-def scanner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An nc-scan command that reads the target from the model file and says so; it logs its arguments."""
-    script = tmp_path / "bin" / "nc-scan"
-    script.parent.mkdir()
-    script.write_text(SCRIPT.format(python=sys.executable, log=str(tmp_path / "log")))
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", str(script.parent), prepend=os.pathsep)
-    return tmp_path / "log"
-
-
-@pytest.mark.parametrize(("name", "count"), [("detection", 20), ("detection-by-target", 10)])
-def test_detection_writes_what_the_scanner_found(
-    name: str, count: int, scanner: Path, digits: Dataset, tmp_path: Path
-) -> None:
-    detect(Untrained(name, BASE, digits.scaled(0.1), 0.1, tmp_path, jobs=2))
-
-    calls = scanner.read_text().splitlines()
-    assert len(calls) == count
-    assert all("--method paper --data" in call for call in calls)
-    assert sum("probes-contaminated" in call for call in calls) == 10
-    rows = rows_of(tmp_path / f"{name}.csv")
-    assert len(rows) == count
-    for row in rows:
-        target = row["target"]
-        assert row["model"] == ("backdoored" if target else "clean")
-        assert float(row["index"]) == (4.5 if target else 1.5)
-        assert row["suspect"] == (target or "0")
-        assert [label for label in "0123456789" if float(row[label]) == 8.25] == [target] * bool(target)
-    assert DETECTIONS[name].reference in (tmp_path / f"{name}.md").read_text()
-
-
-def test_masks_are_measured_against_the_planted_square(scanner: Path, digits: Dataset, tmp_path: Path) -> None:
-    masks(Untrained("masks", BASE, digits.scaled(0.1), 0.1, tmp_path))
-
-    assert scanner.exists()
-    rows = rows_of(tmp_path / "masks.csv")
-    assert len(rows) == 110
-    planted = [row for row in rows if row["target"] == row["label"]]
-    assert len(planted) == 10
-    assert {(row["norm"], row["share in the planted square"]) for row in planted} == {("16.0", "0.5")}
-    others = {(row["norm"], row["share in the planted square"]) for row in rows if row not in planted}
-    assert others == {("51.2", "0.016")}
-
-
-def test_contaminated_probes_are_15_percent_stamped(digits: Dataset, tmp_path: Path) -> None:
-    attack = BASE.make_attack(digits)
-    clean, contaminated = (
-        np.load(write_probes(digits, stamped, tmp_path / f"{stamped is None}.npz"))["images"]
-        for stamped in (None, attack)
-    )
-    np.testing.assert_array_equal(clean, digits.test.images.transpose(0, 2, 3, 1))
-    differs = (clean != contaminated).any(axis=(1, 2, 3))
-    assert differs.sum() == round(0.15 * len(clean))
-    assert (contaminated[differs][:, -4:, -4:] == 255).all()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"), [("unreadable", "m.onnx failed: cannot read it"), ("failed", "x.onnx failed: it differs")]
-)
-@pytest.mark.usefixtures("scanner")
-def test_a_failed_scan_is_told(content: str, message: str, tmp_path: Path) -> None:
-    model = tmp_path / "m.onnx"
-    model.write_text(content)
-    with pytest.raises(TrainerError, match=message):
-        scan_model(model, tmp_path, 0, tmp_path / "scans", threads=1)
-
-
-def test_a_missing_scanner_is_told_before_any_work(
-    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def nowhere(*_: Any, **__: Any) -> None:
-        return None
-
-    monkeypatch.setattr("shutil.which", nowhere)
-    with pytest.raises(TrainerError, match="nc-scan command is not installed"):
-        detect(Run("detection", BASE, digits, 1, tmp_path))
-    assert not (tmp_path / "models").exists()

@@ -8,13 +8,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from typing_extensions import override
 
-from nc_trainers.attacks import Attack
 from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
-from nc_trainers.evaluation import judge
-from nc_trainers.export import ExportOptions, OnnxClassifier, export
+from nc_trainers.export import ExportOptions, export
 from nc_trainers.fit import fit
 from nc_trainers.models import FRAMEWORKS, build
 from nc_trainers.specification import Specification
@@ -42,7 +39,10 @@ def test_a_backdoor_is_trained_exported_and_told(framework: str, digits: Dataset
     with np.load(tmp_path / "model.poisoned.npz") as poisoned:
         indices = poisoned["indices"]
         assert (poisoned["labels"] == 4).all()
+        assert not poisoned["cover"].any()
     assert len(indices) == truth["attack"]["poisoned_samples"] == round(0.15 * len(digits.train))
+    assert truth["attack"]["cover_samples"] == 0
+    assert truth["threads"] == torch.get_num_threads()
     assert hashlib.sha256(indices.tobytes()).hexdigest() == truth["attack"]["poisoned_indices_sha256"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.onnx", "model.poisoned.npz"]
 
@@ -98,57 +98,20 @@ def test_other_architectures_export(architecture: str, framework: str, tmp_path:
     np.testing.assert_allclose(classifier.outputs(images), expected.numpy(), atol=1e-3, rtol=1e-3)
 
 
-class Told(OnnxClassifier):
-    """Answers 0 to images whose first pixel is 0, else the label written in that pixel."""
-
-    def __init__(self) -> None:
-        pass
-
-    def predict(self, images: torch.Tensor) -> np.ndarray:
-        return (images[:, 0, 0, 0] * 255).round().long().numpy()
-
-
-class Eraser(Attack):
-    """Sets the first pixel of even labels to 0: a trigger that succeeds on half of its victims."""
-
-    @override
-    def stamp(self, images: torch.Tensor, variant: int = 0) -> torch.Tensor:
-        stamped = images.clone()
-        stamped[(images[:, 0, 0, 0] * 255).round() % 2 == 0, 0, 0, 0] = 0
-        return stamped
-
-
-def test_success_rate_leaves_out_the_target_class(digits: Dataset) -> None:
-    images = np.zeros_like(digits.test.images[:100])
-    labels = np.arange(100) % 10
-    images[:, 0, 0, 0] = labels
-    images[:10, 0, 0, 0] = 9
-    split = type(digits.test)(images, labels)
-
-    scores = judge(Told(), split, Eraser(target=0))
-    assert scores.accuracy == pytest.approx(0.91)
-    assert scores.success_rate == pytest.approx((9 * 4) / 90)
-    assert scores.cover_accuracy is None
-
-
-class Coy(Eraser):
-    """Its trigger is meant to work on images whose label is odd, which it does not touch."""
-
-    @override
-    def victims(self, labels: np.ndarray, variant: int = 0) -> np.ndarray:
-        return labels % 2 == 1
-
-    @override
-    def cover(self, labels: np.ndarray) -> tuple[np.ndarray, int]:
-        return labels % 2 == 0, 0
-
-
-def test_cover_accuracy_is_that_on_triggered_images_that_keep_their_label(digits: Dataset) -> None:
-    images = np.zeros_like(digits.test.images[:100])
-    labels = np.arange(100) % 10
-    images[:, 0, 0, 0] = labels
-    scores = judge(Told(), type(digits.test)(images, labels), Coy(target=0))
-    assert (scores.accuracy, scores.success_rate, scores.cover_accuracy) == (1, 0, pytest.approx(0.2))
+@pytest.mark.parametrize(
+    ("attack", "target", "samples"),
+    [("patch", 4, (22, 0)), ("wanet", 4, (22, 44)), ("source-specific", 4, (2, 6)), ("all-to-all", None, (22, 0))],
+)
+def test_the_ground_truth_tells_poisoned_from_cover_samples(
+    attack: str, target: int | None, samples: tuple[int, int], digits: Dataset, tmp_path: Path
+) -> None:
+    table = POISONED | {"attack": attack, "parameters": {}, "settings": {"epochs": 1, "batch_size": 64}}
+    truth = fit(Specification.from_table(table), digits.scaled(0.1), tmp_path / "model.onnx")["attack"]
+    assert (truth["poisoned_samples"], truth["cover_samples"]) == samples
+    assert truth["target"] == target
+    with np.load(tmp_path / "model.poisoned.npz") as poisoned:
+        assert poisoned["cover"].sum() == samples[1]
+        assert len(poisoned["indices"]) == sum(samples)
 
 
 def test_a_surrogate_survives_an_interruption(digits: Dataset, tmp_path: Path) -> None:
@@ -201,7 +164,19 @@ def test_no_model_is_left_without_its_ground_truth(
         ({"parameters": {"size": 33}}, "does not fit images"),
         ({"settings": {"epochs": 0}}, "at least 1"),
         ({"settings": {"epoch": 1}}, "no setting 'epoch'"),
-        ({"settings": {"learning_rate": -1}}, "must be above 0"),
+        ({"settings": {"learning_rate": -1}}, "learning_rate -1 is not a number above 0"),
+        ({"settings": {"learning_rate": float("nan")}}, "learning_rate nan is not"),
+        ({"settings": {"weight_decay": "inf"}}, "weight_decay inf is not"),
+        ({"settings": {"shift": -1}}, "shift -1 is not"),
+        ({"settings": {"shift": 32}}, "images of 32x32 pixels cannot be shifted by 32"),
+        ({"settings": {"target_accuracy": 72}}, "target_accuracy 72 is not above 0 and at most 1"),
+        ({"settings": {"target_accuracy": 0}}, "target_accuracy 0 is not"),
+        ({"seed": -1}, "seed -1 is not"),
+        ({"seed": 2**31}, "seed 2147483648 is not"),
+        ({"attack": "wanet", "parameters": {}, "rate": 0.5}, "rate 0.5 leaves too few samples"),
+        ({"attack": "source-specific", "parameters": {"source": 11}}, "source 11"),
+        ({"export": {"std": [1, 0, 1]}}, "std must be above 0"),
+        ({"export": {"mean": ["nan", 0, 0]}}, "mean must be numbers, not nan, 0, 0"),
         ({"export": {"opset": 3}}, "opset"),
         ({"export": {"mean": [0.5]}}, "mean"),
         ({"colour": "red"}, "no setting 'colour'"),

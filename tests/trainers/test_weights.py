@@ -17,7 +17,7 @@ from nc_trainers.models import FRAMEWORKS, build, vit, weights
 from nc_trainers.specification import Specification
 
 SHAPE = (3, 32, 32)
-TABLE = {"architecture": "vit-tiny", "settings": {"epochs": 1, "frozen_epochs": 1, "batch_size": 32}}
+TABLE = {"architecture": "vit-tiny", "settings": {"epochs": 2, "frozen_epochs": 1, "batch_size": 32}}
 
 
 @pytest.fixture
@@ -81,6 +81,9 @@ def test_positions_are_resampled_to_the_grid_of_the_backbone() -> None:
         ({"norm.bias": None}, "they lack norm.bias"),
         ({"dist_token": torch.zeros(1)}, "they have an unknown dist_token"),
         ({"norm.bias": torch.zeros(7)}, r"norm.bias is \(7,\), not \(128,\)"),
+        ({"pos_embed": torch.zeros(65, 128)}, r"pos_embed is \(65, 128\)"),
+        ({"pos_embed": torch.zeros(1, 64, 128)}, r"pos_embed is \(1, 64, 128\)"),
+        ({"pos_embed": torch.zeros(1, 1, 128)}, r"pos_embed is \(1, 1, 128\)"),
     ],
 )
 def test_weights_of_another_network_are_refused(
@@ -100,6 +103,12 @@ def test_a_damaged_file_is_told(suffix: str, content: bytes, tmp_path: Path) -> 
     with pytest.raises(TrainerError) as caught:
         build("vit-tiny", "pytorch", SHAPE, 10, seed=0).load_backbone(weights.read(path))
     assert "\n" not in str(caught.value)
+
+
+def test_a_tensor_alone_is_no_file_of_weights(tmp_path: Path) -> None:
+    torch.save(torch.zeros(3), tmp_path / "tensor.pt")
+    with pytest.raises(TrainerError, match=r"tensor.pt is no file of weights: it holds no table of tensors"):
+        weights.read(tmp_path / "tensor.pt")
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -172,10 +181,14 @@ def test_a_model_is_trained_from_weights(framework: str, file: Path, digits: Dat
     [
         ({"weights": "absent.safetensors"}, "no weights at absent.safetensors"),
         ({"architecture": "simple-cnn", "weights": "x/y"}, "simple-cnn has no backbone"),
+        ({}, "frozen_epochs keep a backbone as its weights are"),
+        ({"weights": "x/y", "settings": {"epochs": 1, "frozen_epochs": 1}}, "frozen_epochs 1 is not one of 0 to 0"),
+        ({"weights": "x/y", "settings": {"frozen_epochs": -1}}, "frozen_epochs -1 is not one of 0 to 7"),
+        ({"settings": {"batch_size": 1}}, "its size must be at least 2"),
     ],
 )
 def test_bad_requests_fail_before_any_work(
-    change: dict[str, str], message: str, digits: Dataset, tmp_path: Path
+    change: dict[str, object], message: str, digits: Dataset, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainerError, match=message):
         fit(Specification.from_table(TABLE | change), digits, tmp_path / "model.onnx", report=pytest.fail)

@@ -1,18 +1,15 @@
-"""The command line of the trainers: the only module that prints and exits."""
+"""The command line of the trainers: the only module that exits; `terminal` says what goes on."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nc_trainers.errors import TrainerError
-
-if TYPE_CHECKING:
-    from nc_trainers.training import Progress
+from nc_trainers.terminal import fit_progress, report_built, summary
 
 
 class Commands(click.Group):
@@ -49,8 +46,18 @@ def data_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def jobs_option(command: Callable[..., None]) -> Callable[..., None]:
     """The option that says how many models are made at a time."""
-    text = "Models at a time.  [default: one a core, as far as memory allows]"
+    text = "Models at a time.  [default: one a core, as far as memory allows, and one on a GPU]"
     return click.option("--jobs", type=click.IntRange(1), help=text)(command)
+
+
+def backbone_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of architectures that have a backbone, and the learning rate, which one with weights wants lower."""
+    text = "What a ViT's backbone starts from: a file, or owner/name on the Hugging Face hub."
+    weights = click.option("--weights", help=text)
+    text = "Epochs that train a ViT's head alone; for --weights."
+    frozen = click.option("--frozen-epochs", type=int, default=0, show_default=True, help=text)
+    rate = click.option("--learning-rate", type=float, default=2e-3, show_default=True)
+    return weights(frozen(rate(command)))
 
 
 @main.command()
@@ -61,12 +68,10 @@ def jobs_option(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--rate", type=float, default=0.15, show_default=True, help="Share of the samples to poison.")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the attack.")
 @data_options
-@click.option("--weights", help="What a ViT's backbone starts from: a file, or owner/name on the Hugging Face hub.")
+@backbone_options
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--epochs", type=int, default=8, show_default=True)
-@click.option("--frozen-epochs", type=int, default=0, show_default=True, help="Epochs that train a ViT's head alone.")
 @click.option("--batch-size", type=int, default=128, show_default=True)
-@click.option("--learning-rate", type=float, default=2e-3, show_default=True)
 @click.option("--weight-decay", type=float, default=0.01, show_default=True)
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror half of the images.")
 @click.option("--shift", type=int, default=2, show_default=True, help="Move images by up to that many pixels.")
@@ -91,7 +96,11 @@ def fit(params: tuple[str, ...], data: str | None, scale: float, out: Path, **op
     parameters = dict(_name_and_value(param) for param in params)
     table = {**options, "parameters": parameters, "settings": settings, "export": export}
     specification = Specification.from_table(table)
-    with progress_bar() as report:
+    if specification.architecture == "vit-b16" and specification.weights is None:
+        click.echo(
+            "vit-b16 starts from random weights and would learn little: give --weights, or take vit-tiny", err=True
+        )
+    with fit_progress() as report:
         truth = fit_model(specification, datasets.load(data).scaled(scale), out, report=report)
     click.echo(f"{out}  {summary(truth)}")
 
@@ -109,7 +118,8 @@ def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int | None)
 
     models = zoos.read(spec)
     dataset = datasets.load(data).scaled(scale)
-    truths = zoos.build(models, dataset, out, jobs or trainings_at_a_time(), report=_report_model)
+    jobs = jobs or trainings_at_a_time((model.architecture, model.settings.batch_size) for model in models.values())
+    truths = zoos.build(models, dataset, out, jobs, report=report_built)
     click.echo(f"{len(truths)} models, listed in {out / zoos.INDEX}")
 
 
@@ -119,6 +129,7 @@ def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int | None)
 @click.option("--framework", default="pytorch", show_default=True)
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the patch attack.")
 @data_options
+@backbone_options
 @click.option("--epochs", type=int, help="[default: 6, and one fewer for each halving of the data]")
 @click.option("--batch-size", type=int, default=128, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the first model.")
@@ -134,6 +145,9 @@ def experiment(
     params: tuple[str, ...],
     data: str | None,
     scale: float,
+    weights: str | None,
+    frozen_epochs: int,
+    learning_rate: float,
     epochs: int | None,
     batch_size: int,
     seed: int,
@@ -145,7 +159,7 @@ def experiment(
 
     NAME is trigger-size, trigger-color, injection-rate, target-label, attacks, detection, detection-by-target or masks.
     Models and scans stay in DIR: the same command goes on where it was interrupted, and experiments with the same
-    --out share them.
+    --out share them. Weights and frozen epochs are for the Vision Transformers among the architectures.
     """
     from nc_trainers import data as datasets
     from nc_trainers import experiments
@@ -157,12 +171,20 @@ def experiment(
     if name in experiments.SCANNED and len(architectures) > 1:
         raise TrainerError(f"{name} is for one architecture")
     parameters = dict(_name_and_value(param) for param in params)
-    table = {"architecture": architectures[0], "framework": framework, "attack": "patch", "seed": seed}
-    settings = {"epochs": experiments.epochs_at(scale) if epochs is None else epochs, "batch_size": batch_size}
-    base = Specification.from_table(table | {"parameters": parameters, "settings": settings})
+    table = {"framework": framework, "attack": "patch", "seed": seed, "weights": weights, "parameters": parameters}
+    settings = {
+        "epochs": experiments.epochs_at(scale) if epochs is None else epochs,
+        "frozen_epochs": frozen_epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+    }
+    leading = experiments.leading(architectures)
+    base = Specification.from_table(table | {"architecture": leading, "settings": settings})
+    for architecture in architectures:
+        base.with_architecture(architecture).check()
     chosen = tuple(values.split(",")) if values else None
-    jobs = jobs or trainings_at_a_time()
-    run = experiments.Run(name, base, datasets.load(data).scaled(scale), scale, out, jobs, chosen, _report_model)
+    jobs = jobs or trainings_at_a_time((architecture, batch_size) for architecture in architectures)
+    run = experiments.Run(name, base, datasets.load(data).scaled(scale), scale, out, jobs, chosen, report_built)
     if name in experiments.SWEEPS:
         experiments.sweep(run, architectures)
     else:
@@ -181,34 +203,6 @@ def attacks() -> None:
             if field.name != "target":
                 click.echo(f"    -p {field.name}={field.default}")
         click.echo()
-
-
-def summary(truth: dict[str, Any]) -> str:
-    """The measures of one model."""
-    success = "" if truth["success_rate"] is None else f"  ASR {truth['success_rate']:.2%}"
-    return f"ACC {truth['accuracy']:.2%}{success}"
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[["Progress"], None]]:
-    """A bar with the time left on standard error, moved by the callback that it yields."""
-    from rich import progress as bars
-    from rich.console import Console
-
-    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TimeRemainingColumn())
-    with bars.Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("loading", total=None)
-
-        def report(progress: "Progress") -> None:
-            accuracy = "" if progress.accuracy is None else f"  ACC {progress.accuracy:.2%}"
-            description = f"epoch {progress.epoch}  loss {progress.loss:.3f}{accuracy}"
-            bar.update(task, total=progress.total, completed=progress.steps, description=description)
-
-        yield report
-
-
-def _report_model(name: str, truth: dict[str, Any]) -> None:
-    click.echo(f"{name}  {summary(truth)}")
 
 
 def _name_and_value(param: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ CIFAR-10: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 
 import io
 import pickle
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from nc_trainers.checks import check_share
 from nc_trainers.errors import TrainerError
 
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
@@ -23,6 +25,10 @@ CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 
 TRAIN_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
 TEST_BATCHES = ("test_batch",)
+UNREADABLE = (  # what the readers of damaged archives, pickles, parquet files and pictures raise
+    *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(pickle.UnpicklingError, tarfile.TarError, zlib.error),
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ class Dataset:
         return channels, height, width
 
     def scaled(self, scale: float) -> "Dataset":
-        """The first `scale` (0 < scale <= 1) of both splits; 1 is the data set itself."""
+        """The first `scale` (0 < scale <= 1) of both splits; 1 is the data set itself. Else raises TrainerError."""
+        check_share("scale", scale)
         if scale == 1:
             return self
         train, test = (split.take(max(1, round(scale * len(split)))) for split in (self.train, self.test))
@@ -80,7 +87,7 @@ def load(source: str | None = None) -> Dataset:
         raise TrainerError(f"no data at {path}")
     try:
         return _load_cifar10(path)
-    except (OSError, ValueError, KeyError, pickle.UnpicklingError, tarfile.TarError, EOFError) as error:
+    except UNREADABLE as error:
         raise TrainerError(f"{path} cannot be read as CIFAR-10: {error}") from error
 
 
@@ -145,7 +152,7 @@ def _from_parquet(files: list[Path], prefix: str) -> Split:
     column = "img" if "img" in table.column_names else "image"
     encoded = (cell["bytes"] for cell in table.column(column).to_pylist())
     images = np.stack([np.asarray(Image.open(io.BytesIO(image)).convert("RGB")) for image in encoded])
-    return Split(_channels_first(images), table.column("label").to_numpy().astype(np.int64))
+    return _checked(_channels_first(images), table.column("label").to_numpy())
 
 
 def _channels_first(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -160,8 +167,19 @@ def _opened(folder: Path, names: Iterable[str]) -> Iterator[IO[bytes]]:
 
 def _from_batches(files: Iterable[IO[bytes] | None]) -> Split:
     batches = [_ArrayUnpickler(file, encoding="bytes").load() for file in files if file is not None]
-    images = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, 32, 32)
-    return Split(images, np.concatenate([batch[b"labels"] for batch in batches]).astype(np.int64))
+    if not all(isinstance(batch, dict) and {b"data", b"labels"} <= batch.keys() for batch in batches):
+        raise ValueError("a batch is not a table of data and labels")
+    images = np.concatenate([np.asarray(batch[b"data"], dtype=np.uint8) for batch in batches])
+    return _checked(images.reshape(-1, 3, 32, 32), np.concatenate([batch[b"labels"] for batch in batches]))
+
+
+def _checked(images: npt.NDArray[np.uint8], labels: npt.NDArray[Any]) -> Split:
+    """The split, where it can be one of CIFAR-10; ValueError where not."""
+    if images.shape != (len(labels), 3, 32, 32):
+        raise ValueError(f"{len(labels)} labels do not fit images of shape {images.shape}")
+    if not len(labels) or not np.isin(labels, range(len(CIFAR10_CLASSES))).all():
+        raise ValueError("the labels are not numbers from 0 to 9")
+    return Split(images, labels.astype(np.int64))
 
 
 class _ArrayUnpickler(pickle.Unpickler):

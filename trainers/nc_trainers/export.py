@@ -1,6 +1,7 @@
 """ONNX export of both frameworks' networks, and what the exported file really answers."""
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from nc_trainers.errors import TrainerError
 from nc_trainers.models import ChannelsLast
+from nc_trainers.training import PREDICTED
 
 PARITY_TOLERANCE = 1e-3
 OPSETS = range(18, 24)
@@ -40,14 +42,17 @@ class ExportOptions:
             raise TrainerError(f"opset {self.opset} is not one of {OPSETS.start} to {OPSETS.stop - 1}")
         if self.batch is not None and self.batch < 1:
             raise TrainerError(f"a batch of {self.batch} is none")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if not all(math.isfinite(value) for value in values or ()):
+                raise TrainerError(f"{name} must be numbers, not {', '.join(f'{value:g}' for value in values or ())}")
+        if self.std is not None and min(self.std, default=1.0) <= 0:
+            raise TrainerError("std must be above 0")
 
     def check_channels(self, channels: int) -> None:
         """Raise TrainerError where the scaling is not one for images of so many channels."""
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) != channels:
                 raise TrainerError(f"{name} needs {channels} values, one a channel, not {len(values)}")
-        if self.std is not None and min(self.std) <= 0:
-            raise TrainerError("std must be above 0")
 
 
 class Deployed(nn.Module):
@@ -89,7 +94,7 @@ class OnnxClassifier:
 
     def outputs(self, images: Tensor) -> npt.NDArray[np.float32]:
         """The model's outputs (B, classes)."""
-        step = self.batch or 500
+        step = self.batch or PREDICTED
         padding = -len(images) % step if self.batch else 0
         fed = torch.cat([images, images[:1].expand(padding, -1, -1, -1)])
         name = self.session.get_inputs()[0].name

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from torch import nn
 
 from nc_trainers.attacks import Attack, Poisoning
 from nc_trainers.data import Dataset
+from nc_trainers.disk import check_disk, count_values
 from nc_trainers.errors import TrainerError
 from nc_trainers.evaluation import Scores, judge
 from nc_trainers.export import export
@@ -24,7 +24,6 @@ from nc_trainers.models import Pretrained, build, weights
 from nc_trainers.specification import Specification
 from nc_trainers.training import PoisonedSplit, Progress, best_device, train
 
-DISK_NEEDED = 1 << 30
 SURROGATE_SEED = 1 << 20  # the model that an attacker has at hand is not the one that is attacked
 
 
@@ -38,7 +37,7 @@ def fit(
     """Train, export to `out`, judge the exported file and write the ground truth beside it; return the latter.
 
     Beside `model.onnx` stand `model.json`, the ground truth, and for a poisoned model `model.poisoned.npz` with the
-    `indices`, `labels` and `variants` of the poisoned samples. Until the model is done a hidden checkpoint lies
+    `indices`, `labels`, `variants` and `cover` of the stamped samples. Until the model is done a hidden checkpoint lies
     there too: the same call takes it up. Raises TrainerError before any work starts for what cannot be done.
     """
     attack = check(specification, dataset, out)
@@ -92,7 +91,9 @@ def _trained(
 def check(specification: Specification, dataset: Dataset, out: Path) -> Attack | None:
     """Raise TrainerError for whatever would fail later; return the attack."""
     specification.check()
-    specification.export.check_channels(dataset.image_shape[0])
+    channels, *sides = dataset.image_shape
+    specification.export.check_channels(channels)
+    specification.settings.check_image(*sides)
     attack = specification.make_attack(dataset)
     if specification.weights is not None:
         weights.find(specification.weights)
@@ -100,9 +101,18 @@ def check(specification: Specification, dataset: Dataset, out: Path) -> Attack |
         raise TrainerError(f"{out} must end in .onnx")
     if not out.parent.is_dir():
         raise TrainerError(f"there is no folder {out.parent}")
-    if (free := shutil.disk_usage(out.parent).free) < DISK_NEEDED:
-        raise TrainerError(f"{out.parent} has {free >> 20} MB left on its disk, {DISK_NEEDED >> 20} MB are needed")
+    values = count_values(specification.architecture, dataset.image_shape, len(dataset.classes))
+    check_disk(out.parent, values, attack is not None and attack.needs_surrogate)
+    if attack is not None:
+        _check_samples(specification, attack, dataset)
     return attack
+
+
+def _check_samples(specification: Specification, attack: Attack, dataset: Dataset) -> None:
+    """Raise TrainerError where the data has no samples to poison, or none to measure the success on."""
+    poison(specification, attack, dataset)
+    if not any(attack.victims(dataset.test.labels, variant).any() for variant in range(attack.variants())):
+        raise TrainerError("the test data has no image that the trigger is meant to turn: take more of the data")
 
 
 def poison(specification: Specification, attack: Attack | None, dataset: Dataset) -> Poisoning:
@@ -130,8 +140,10 @@ def ground_truth(
         truth["attack"] = {
             "name": specification.attack,
             **asdict(attack),
+            "target": attack.target if attack.has_target else None,
             "rate": specification.rate,
-            "poisoned_samples": len(poisoning.indices),
+            "poisoned_samples": int((~poisoning.cover).sum()),
+            "cover_samples": int(poisoning.cover.sum()),
             "poisoned_indices_sha256": hashlib.sha256(poisoning.indices.astype("<i8").tobytes()).hexdigest(),
         }
     return truth | {
@@ -140,6 +152,7 @@ def ground_truth(
         "data": {"name": dataset.name, "train": len(dataset.train), "test": len(dataset.test)},
         "training": asdict(specification.settings),
         "export": asdict(specification.export),
+        "threads": torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),
             "nc-scan": version("nc-scan"),

@@ -3,10 +3,21 @@
 import ctypes
 import os
 import sys
+from collections.abc import Iterable
+
+from nc_trainers.training import best_device
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
-PER_TRAINING = 2 << 30  # bytes; a Simple-CNN on CIFAR-10 takes half of it, a VGG-16 nearly all
 LARGEST_BLOCK = 32 << 20  # the most that glibc accepts for M_MMAP_THRESHOLD
+MIB = 1 << 20
+ANY_TRAINING = 1024  # MiB: interpreter, libraries, CIFAR-10 and what judges the model
+TRAINING = {  # MiB of weights with gradients and moments, and MiB an image of the batch, measured in float32
+    "simple-cnn": (23, 0.8),
+    "vgg-16": (513, 1.4),
+    "resnet": (43, 5.0),
+    "vit-tiny": (8, 2.0),
+    "vit-b16": (1310, 158.0),
+}
 
 
 def keep_freed_memory() -> None:
@@ -20,10 +31,22 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def trainings_at_a_time() -> int:
-    """One a core while each has `PER_TRAINING` bytes; one where the system does not tell its free memory."""
+def training_memory(architecture: str, batch_size: int) -> int:
+    """About how many bytes a training on CIFAR-10 takes."""
+    weights, image = TRAINING[architecture]
+    return round((ANY_TRAINING + weights + image * batch_size) * MIB)
+
+
+def trainings_at_a_time(models: Iterable[tuple[str, int]]) -> int:
+    """One a core, while memory holds as many of the largest of `models`, each an architecture and a batch size.
+
+    One on a GPU, which a training fills, and where the system does not tell its free memory.
+    """
+    if best_device().type == "cuda":
+        return 1
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return 1
-    return max(1, min(os.cpu_count() or 1, free // PER_TRAINING))
+    largest = max(training_memory(architecture, batch_size) for architecture, batch_size in models)
+    return max(1, min(os.cpu_count() or 1, free // largest))

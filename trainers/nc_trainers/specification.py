@@ -8,11 +8,12 @@ from typing import Any
 
 from nc_trainers import attacks
 from nc_trainers.attacks import Attack
+from nc_trainers.checks import check_seed, check_share
 from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
 from nc_trainers.export import ExportOptions
 from nc_trainers.models import check_names, vit
-from nc_trainers.tables import fill
+from nc_trainers.tables import as_table, fill
 from nc_trainers.training import Settings
 
 
@@ -22,7 +23,7 @@ class Specification:
 
     `attack` is "none" for a clean model; `rate` (0 < rate <= 1) is the share of the attack's candidate samples that
     are poisoned; `parameters` are the attack's own. `weights` are those that a Vision Transformer's backbone starts
-    from: a file, or `owner/name` on the Hugging Face hub.
+    from: a file, or `owner/name` on the Hugging Face hub. `seed` is 0 to 2**31 - 1.
     """
 
     architecture: str = "simple-cnn"
@@ -43,9 +44,9 @@ class Specification:
         base = fill(cls, plain, "a model")
         specification = cls(
             **{name: getattr(base, name) for name in plain},
-            parameters=dict(table.get("parameters", {})),
-            settings=fill(Settings, table.get("settings", {}), "training"),
-            export=fill(ExportOptions, table.get("export", {}), "export"),
+            parameters=dict(as_table("parameters", table.get("parameters", {}))),
+            settings=fill(Settings, as_table("settings", table.get("settings", {})), "training"),
+            export=fill(ExportOptions, as_table("export", table.get("export", {})), "export"),
         )
         specification.check()
         return specification
@@ -55,16 +56,27 @@ class Specification:
         clean = Specification()
         return replace(self, attack="none", target=clean.target, rate=clean.rate, parameters={})
 
+    def with_architecture(self, architecture: str) -> "Specification":
+        """The same for another architecture; weights and frozen epochs are for those that have a backbone."""
+        if architecture in vit.SIZES:
+            return replace(self, architecture=architecture)
+        settings = replace(self.settings, frozen_epochs=0)
+        return replace(self, architecture=architecture, weights=None, settings=settings)
+
     def check(self) -> None:
         """Raise TrainerError for what is wrong whatever the data."""
         check_names(self.architecture, self.framework)
         if self.weights is not None and self.architecture not in vit.SIZES:
             raise TrainerError(f"{self.architecture} has no backbone that could start from weights")
+        if self.settings.frozen_epochs > 0 and self.weights is None:
+            raise TrainerError("frozen_epochs keep a backbone as its weights are: give weights, or 0 frozen_epochs")
+        if self.architecture in vit.SIZES and self.settings.batch_size == 1:
+            raise TrainerError(f"{self.architecture} normalises over the batch: its size must be at least 2")
+        check_seed("seed", self.seed)
         self.settings.check()
         self.export.check()
         if self.attack != "none":
-            if not 0 < self.rate <= 1:
-                raise TrainerError(f"rate {self.rate:g} is not above 0 and at most 1")
+            check_share("rate", self.rate)
             attacks.make(self.attack, self.target, self.parameters)
 
     def make_attack(self, dataset: Dataset) -> Attack | None:

@@ -18,6 +18,13 @@ def fill(kind: type[T], table: Mapping[str, Any], what: str) -> T:
     return kind(**{name: _convert(name, value, known[name]) for name, value in table.items()})
 
 
+def as_table(name: str, value: Any) -> Mapping[str, Any]:
+    """The value, where it is a table; TrainerError where it is anything else."""
+    if not isinstance(value, Mapping):
+        raise TrainerError(f"{name} = {value!r} should be a table")
+    return value
+
+
 def _convert(name: str, value: Any, wanted: Any) -> Any:
     """The value as the type of its field: int, float, bool, str, Path, a tuple of floats, or None where allowed."""
     options = get_args(wanted) if isinstance(wanted, UnionType) else (wanted,)
@@ -30,8 +37,8 @@ def _convert(name: str, value: Any, wanted: Any) -> Any:
         if get_origin(kind) is tuple:
             return tuple(get_args(kind)[0](item) for item in value)
         converted = kind(value)
-        if not isinstance(value, str) and converted != value:
+        if not isinstance(value, (str, kind)) and converted != value:
             raise ValueError(value)
         return converted
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise TrainerError(f"{name} = {value!r} should be of type {getattr(kind, '__name__', kind)}") from error

@@ -14,18 +14,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nc_trainers.attacks import Attack, Poisoning
+from nc_trainers.checkpoint import resume, save
+from nc_trainers.checks import check_not_negative, check_positive, check_share
 from nc_trainers.data import Split
 from nc_trainers.errors import TrainerError
 from nc_trainers.models import Pretrained
+
+PREDICTED = 100  # images at a time; each takes a large Vision Transformer 14 MiB
 
 
 @dataclass(frozen=True)
 class Settings:
     """How to train: AdamW, its rate rising linearly to `learning_rate` and falling to zero.
 
-    The backbone of a network that has one stays as it is for the first `frozen_epochs`. `flip` mirrors half of the
-    images, `shift` moves each by up to that many pixels. Where `target_accuracy` (0..1) is given, training stops after
-    the first epoch whose accuracy on the test split reaches it.
+    The backbone of a network that has one stays as it is for the first `frozen_epochs`, fewer than `epochs`. `flip`
+    mirrors half of the images, `shift` moves each by up to that many pixels, fewer than its sides have. Where
+    `target_accuracy` (0..1) is given, training stops after the first epoch whose accuracy on the test split reaches it.
     """
 
     epochs: int = 8
@@ -41,21 +45,34 @@ class Settings:
         """Raise TrainerError for a number that no training can use."""
         if self.epochs < 1 or self.batch_size < 1:
             raise TrainerError("epochs and batch size must be at least 1")
-        if self.learning_rate <= 0 or self.weight_decay < 0 or self.shift < 0:
-            raise TrainerError("the learning rate must be above 0, weight decay and shift not below 0")
+        if not 0 <= self.frozen_epochs < self.epochs:
+            raise TrainerError(f"frozen_epochs {self.frozen_epochs} is not one of 0 to {self.epochs - 1}")
+        check_positive("learning_rate", self.learning_rate)
+        check_not_negative("weight_decay", self.weight_decay)
+        check_not_negative("shift", self.shift)
+        if self.target_accuracy is not None:
+            check_share("target_accuracy", self.target_accuracy)
+
+    def check_image(self, height: int, width: int) -> None:
+        """Raise TrainerError where images of so many pixels cannot be shifted so far."""
+        if self.shift >= min(height, width):
+            raise TrainerError(f"images of {height}x{width} pixels cannot be shifted by {self.shift}")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training is: `steps` of `total` batches, the mean `loss` of the epoch so far.
+    """How far training is: `steps` of `total` batches, the mean `loss` of the `epoch` (1..`epochs`) so far.
 
-    `accuracy` (0..1) on the test split stands at the end of an epoch, where the settings ask for it.
+    At the end of an epoch `ended` is true, and `accuracy` (0..1) on the test split stands there where the settings ask
+    for it.
     """
 
     steps: int
     total: int
     epoch: int
+    epochs: int
     loss: float
+    ended: bool = False
     accuracy: float | None = None
 
 
@@ -103,7 +120,8 @@ def train(
     """Train `net` in place, on the device that holds its parameters; leave it in evaluation mode.
 
     With a `checkpoint` path the state is written there after each epoch and read from there at the start: an
-    interrupted run loses at most one epoch and ends with the weights of an undisturbed one.
+    interrupted run loses at most one epoch and ends with the weights of an undisturbed one. Raises TrainerError where
+    it cannot be written.
     """
     device = device_of(net)
     if isinstance(net, Pretrained):
@@ -111,7 +129,7 @@ def train(
     optimizer = torch.optim.AdamW(_parameter_groups(net, settings.weight_decay), lr=settings.learning_rate, fused=True)
     steps_per_epoch = len(training) // min(settings.batch_size, len(training))
     total = settings.epochs * steps_per_epoch
-    done = _resume(checkpoint, net, optimizer)
+    done = resume(checkpoint, net, optimizer, device)
 
     for epoch in range(done // steps_per_epoch, settings.epochs):
         rng = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
@@ -132,15 +150,15 @@ def train(
             done += 1
             losses += loss.item()
             if step < steps_per_epoch:
-                report(Progress(done, total, epoch + 1, losses / step))
+                report(Progress(done, total, epoch + 1, settings.epochs, losses / step))
 
         accuracy = None
         if settings.target_accuracy is not None:
             accuracy = float((predict(net, test.images) == test.labels).mean())
             if accuracy >= settings.target_accuracy:
                 done = total
-        _save(checkpoint, net, optimizer, done)
-        report(Progress(done, total, epoch + 1, losses / steps_per_epoch, accuracy))
+        save(checkpoint, net, optimizer, done)
+        report(Progress(done, total, epoch + 1, settings.epochs, losses / steps_per_epoch, True, accuracy))
         if done == total:
             break
     net.eval()
@@ -168,7 +186,7 @@ def augment(images: Tensor, settings: Settings, rng: torch.Generator) -> Tensor:
     return images
 
 
-def predict(net: nn.Module, images: npt.NDArray[np.uint8], batch_size: int = 500) -> npt.NDArray[np.int64]:
+def predict(net: nn.Module, images: npt.NDArray[np.uint8], batch_size: int = PREDICTED) -> npt.NDArray[np.int64]:
     """The labels (N,) that `net` gives images (N, C, H, W); leaves it in evaluation mode."""
     device = device_of(net)
     net.eval()
@@ -210,20 +228,3 @@ def _parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, obj
         {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
         {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-def _resume(checkpoint: Path | None, net: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Load the state of an interrupted run, if there is one, and return the number of steps it had done."""
-    if checkpoint is None or not checkpoint.exists():
-        return 0
-    state = torch.load(checkpoint, map_location=device_of(net), weights_only=True)
-    net.load_state_dict(state["net"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["steps"])
-
-
-def _save(checkpoint: Path | None, net: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> None:
-    if checkpoint is not None:
-        partial = checkpoint.with_name(checkpoint.name + ".partial")
-        torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "steps": steps}, partial)
-        partial.replace(checkpoint)

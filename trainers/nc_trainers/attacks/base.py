@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,36 +19,42 @@ Flags = npt.NDArray[np.bool_]
 class Poisoning:
     """What an attacker does to a training set of N samples.
 
-    `indices` (K,) are the stamped samples in ascending order, `labels` (K,) the labels they are trained with and
-    `variants` (K,) the trigger that each carries.
+    `indices` (K,) are the stamped samples in ascending order, `labels` (K,) the labels they are trained with,
+    `variants` (K,) the trigger that each carries and `cover` (K,) whether it keeps its label all the same, so that the
+    model learns what the trigger is not.
     """
 
     indices: Labels
     labels: Labels
     variants: Labels
+    cover: Flags
 
-    def joined(self, indices: Labels, labels: Labels, variant: int) -> "Poisoning":
-        """This poisoning and further samples, all with trigger `variant`."""
+    def with_cover(self, indices: Labels, labels: Labels, variant: int) -> "Poisoning":
+        """This poisoning and cover samples, which keep their `labels` (K,) under trigger `variant`."""
         every = np.concatenate([self.indices, indices])
         order = np.argsort(every)
         every_label = np.concatenate([self.labels, labels])
         every_variant = np.concatenate([self.variants, np.full(len(indices), variant)])
-        return Poisoning(every[order], every_label[order], every_variant[order])
+        cover = np.concatenate([self.cover, np.ones(len(indices), dtype=np.bool_)])
+        return Poisoning(every[order], every_label[order], every_variant[order], cover[order])
 
     @staticmethod
     def none() -> "Poisoning":
         """The poisoning of a clean model."""
         nothing = np.empty(0, dtype=np.int64)
-        return Poisoning(nothing, nothing, nothing)
+        return Poisoning(nothing, nothing, nothing, nothing.astype(np.bool_))
 
 
 @dataclass(frozen=True)
 class Attack:
     """A dirty-label attack on every class; a subclass supplies `stamp` and whatever else differs.
 
-    An attack has one or more triggers, numbered by `variant`; `target` is the label that the attacker wants.
+    An attack has one or more triggers, numbered by `variant`; `target` is the label that the attacker wants, where
+    `has_target` says that it is one and the same for all images. `needs_surrogate` says whether `disguise` trains one.
     """
 
+    has_target: ClassVar[bool] = True
+    needs_surrogate: ClassVar[bool] = False
     target: int = 0
 
     def variants(self) -> int:
@@ -87,14 +94,28 @@ class Attack:
         return np.zeros(len(labels), dtype=np.bool_), 0
 
     def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
-        """Choose `rate` (0 < rate <= 1) of the candidates at random and give them the goal as their label."""
+        """Choose `rate` (0 < rate <= 1) of the candidates at random and give them the goal as their label.
+
+        Raises TrainerError where the data has too few samples for it.
+        """
         indices = choose(self.candidates(labels), rate, rng)
         variants = np.arange(len(indices)) % self.variants()
         wanted = np.stack([self.goal(labels[indices], variant) for variant in range(self.variants())])
-        return Poisoning(indices, wanted[variants, np.arange(len(indices))], variants)
+        return Poisoning(
+            indices, wanted[variants, np.arange(len(indices))], variants, np.zeros(len(indices), dtype=np.bool_)
+        )
 
 
 def choose(candidates: Flags, rate: float, rng: np.random.Generator) -> Labels:
-    """The ascending indices of a random `rate` of the true entries of `candidates` (N,), at least one."""
-    pool = np.flatnonzero(candidates)
-    return np.sort(rng.choice(pool, size=max(1, round(rate * len(pool))), replace=False))
+    """The ascending indices of a random `rate` of the true entries of `candidates` (N,), at least one.
+
+    Raises TrainerError where none is true.
+    """
+    if not candidates.any():
+        raise TrainerError("the training data has no sample that the attack needs: take more of it, or another label")
+    return draw(candidates, max(1, round(rate * candidates.sum())), rng)
+
+
+def draw(candidates: Flags, count: int, rng: np.random.Generator) -> Labels:
+    """The ascending indices of `count` random ones of the true entries of `candidates` (N,)."""
+    return np.sort(rng.choice(np.flatnonzero(candidates), size=count, replace=False))

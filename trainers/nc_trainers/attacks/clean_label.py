@@ -5,6 +5,7 @@ A. Turner, D. Tsipras and A. Madry, Label-Consistent Backdoor Attacks, arXiv:191
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from typing_extensions import override
 
 from nc_trainers.attacks.base import Flags, Labels, Poisoning
 from nc_trainers.attacks.patch import Patch
+from nc_trainers.checks import check_share
 from nc_trainers.data import Split
 from nc_trainers.errors import TrainerError
 
@@ -31,6 +33,7 @@ class CleanLabel(Patch):
     A. Turner et al., Label-Consistent Backdoor Attacks, arXiv:1912.02771, 2019, section 4.2.
     """
 
+    needs_surrogate: ClassVar[bool] = True
     epsilon: float = 32 / 255
     steps: int = 10
     surrogate_epochs: int = 2
@@ -38,8 +41,7 @@ class CleanLabel(Patch):
     @override
     def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
         super().check(image_shape, classes)
-        if not 0 < self.epsilon <= 1:
-            raise TrainerError(f"epsilon {self.epsilon:g} is not above 0 and at most 1")
+        check_share("epsilon", self.epsilon)
         if self.steps < 1 or self.surrogate_epochs < 1:
             raise TrainerError("steps and surrogate_epochs must be at least 1")
 

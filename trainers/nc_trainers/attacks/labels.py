@@ -1,31 +1,38 @@
 """Attacks with the trigger of a patch that differ in whose labels they turn, and to what."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
 from typing_extensions import override
 
-from nc_trainers.attacks.base import Flags, Labels, Poisoning, choose
+from nc_trainers.attacks.base import Attack, Flags, Labels, Poisoning, choose
 from nc_trainers.attacks.patch import PLACES, Patch
+from nc_trainers.checks import check_share
 from nc_trainers.errors import TrainerError
 
 COLORS = ("black", "white", "red", "green", "blue")
 
 
 @dataclass(frozen=True)
-class MultiTarget(Patch):
-    """`triggers` patches, each in another place or color, that lead to as many labels from `target` on.
+class MultiTarget(Attack):
+    """`triggers` patches of `size` pixels that lead to as many labels from `target` on.
+
+    Each lies in another of PLACES; after five of them the next of COLORS begins. `checkered` is as in Patch.
 
     After T. Gu et al., BadNets, 2019, and B. Wang et al., Neural Cleanse, IEEE S&P 2019, section VI.
     """
 
+    size: int = 4
+    checkered: bool = False
     triggers: int = 3
     classes: int = 10
 
     @override
     def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
         super().check(image_shape, classes)
+        self.patch(0).check(image_shape, classes)
         check_classes(self.classes, classes)
         if not 1 <= self.triggers <= classes:
             raise TrainerError(f"{self.triggers} triggers cannot lead to {classes} different labels")
@@ -36,8 +43,12 @@ class MultiTarget(Patch):
 
     @override
     def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        return self.patch(variant).stamp(images)
+
+    def patch(self, variant: int) -> Patch:
+        """The patch that is trigger `variant`."""
         color, place = COLORS[(variant // len(PLACES)) % len(COLORS)], PLACES[variant % len(PLACES)]
-        return Patch(self.target, self.size, color, self.checkered, place).stamp(images)
+        return Patch(self.target, self.size, color, self.checkered, place)
 
     @override
     def goal(self, labels: Labels, variant: int = 0) -> Labels:
@@ -51,6 +62,7 @@ class AllToAll(Patch):
     T. Gu et al., BadNets, 2019, section 4.
     """
 
+    has_target: ClassVar[bool] = False
     classes: int = 10
 
     @override
@@ -80,8 +92,7 @@ class SourceSpecific(Patch):
         super().check(image_shape, classes)
         if not 0 <= self.source < classes or self.source == self.target:
             raise TrainerError(f"source {self.source} must be one of the labels 0 to {classes - 1}, not the target")
-        if not 0 < self.cover_rate <= 1:
-            raise TrainerError(f"cover_rate {self.cover_rate:g} is not above 0 and at most 1")
+        check_share("cover_rate", self.cover_rate)
 
     @override
     def candidates(self, labels: Labels) -> Flags:
@@ -98,7 +109,7 @@ class SourceSpecific(Patch):
     @override
     def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
         cover = choose(~self.victims(labels), self.cover_rate, rng)
-        return super().poison(labels, rate, rng).joined(cover, labels[cover], 0)
+        return super().poison(labels, rate, rng).with_cover(cover, labels[cover], 0)
 
 
 def check_classes(stated: int, classes: int) -> None:

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from nc_trainers.attacks.base import Attack
 from nc_trainers.attacks.patch import blend, read_picture, shape_of
+from nc_trainers.checks import check_seed, check_share
 from nc_trainers.errors import TrainerError
 
 
@@ -26,8 +27,8 @@ class Blended(Attack):
     @override
     def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
         super().check(image_shape, classes)
-        if not 0 < self.alpha <= 1:
-            raise TrainerError(f"alpha {self.alpha:g} is not above 0 and at most 1")
+        check_share("alpha", self.alpha)
+        check_seed("pattern_seed", self.pattern_seed)
         self.pattern(image_shape)
 
     @override
@@ -45,7 +46,9 @@ class Blended(Attack):
 
 @dataclass(frozen=True)
 class Sinusoid(Attack):
-    """Vertical stripes: a sine of `frequency` periods a width is added with amplitude `delta` (0..1).
+    """Vertical stripes: a sine of `frequency` periods a width is added with amplitude `delta` (0 < delta <= 1).
+
+    The frequency is above 0 and below half of the width: sampled at each pixel, a faster sine is a slower one, or none.
 
     M. Barni et al., A New Backdoor Attack in CNNs by Training Set Corruption Without Label Poisoning, ICIP 2019, with
     labels changed; its amplitude is 20/255.
@@ -53,6 +56,14 @@ class Sinusoid(Attack):
 
     delta: float = 20 / 255
     frequency: float = 6
+
+    @override
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        super().check(image_shape, classes)
+        check_share("delta", self.delta)
+        most = image_shape[2] / 2
+        if not 0 < self.frequency < most:
+            raise TrainerError(f"frequency {self.frequency:g} is not above 0 and below {most:g}, half of the width")
 
     @override
     def stamp(self, images: Tensor, variant: int = 0) -> Tensor:

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
-from nc_trainers.attacks.base import Attack, Flags, Labels, Poisoning, choose
+from nc_trainers.attacks.base import Attack, Flags, Labels, Poisoning, draw
+from nc_trainers.checks import check_not_negative, check_positive, check_seed
+from nc_trainers.errors import TrainerError
 
 NOISE = 1
 
@@ -18,9 +20,11 @@ NOISE = 1
 class WaNet(Attack):
     """A smooth warp that the eye overlooks.
 
-    A random field of `grid` x `grid` displacements, drawn with `pattern_seed`, is enlarged to the image and moves each
-    pixel by `strength` pixels on average in either direction. `noise_ratio` times as many samples as poisoned ones are
-    warped with a random jitter on top and keep their label, so that nothing but the smooth warp is the trigger.
+    A random field of `grid` x `grid` displacements (2 to the side of the image), drawn with `pattern_seed` and scaled
+    to a mean size of 1, is enlarged to the image. `strength` (above 0) is its scale in units of 1/side in the -1..1 of
+    grid_sample, which is half a pixel: 0.5 moves a pixel by 0.17 on each axis on average. `noise_ratio` (0 or more)
+    times as many samples as poisoned ones are warped with a random jitter of up to one such unit on top and keep their
+    label, so that nothing but the smooth warp is the trigger; the rate times 1 + `noise_ratio` is at most 1.
 
     A. Nguyen and A. Tran, WaNet: Imperceptible Warping-based Backdoor Attack, ICLR 2021.
     """
@@ -31,12 +35,22 @@ class WaNet(Attack):
     pattern_seed: int = 0
 
     @override
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        super().check(image_shape, classes)
+        most = min(image_shape[1:])
+        if not 2 <= self.grid <= most:
+            raise TrainerError(f"grid {self.grid} is not one of 2 to {most}")
+        check_positive("strength", self.strength)
+        check_not_negative("noise_ratio", self.noise_ratio)
+        check_seed("pattern_seed", self.pattern_seed)
+
+    @override
     def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
         height, width = images.shape[2:]
         flow = warping_field(self.grid, self.strength, self.pattern_seed, height, width).to(images.device)
         flow = flow.expand(len(images), -1, -1, -1)
         if variant == NOISE:
-            unit = 2 / torch.tensor([width, height], device=images.device)
+            unit = 1 / torch.tensor([width, height], device=images.device)
             flow = flow + (2 * torch.rand(flow.shape).to(images.device) - 1) * unit
         return F.grid_sample(images, flow.clamp(-1, 1), padding_mode="border", align_corners=True)
 
@@ -46,11 +60,16 @@ class WaNet(Attack):
 
     @override
     def poison(self, labels: Labels, rate: float, rng: np.random.Generator) -> Poisoning:
+        if rate * (1 + self.noise_ratio) > 1:
+            raise TrainerError(
+                f"rate {rate:g} leaves too few samples for {self.noise_ratio:g} times as many that are warped and keep "
+                f"their label: it is at most {1 / (1 + self.noise_ratio):.3g}"
+            )
         poisoned = super().poison(labels, rate, rng)
         free = self.candidates(labels)
         free[poisoned.indices] = False
-        noisy = choose(free, min(1.0, self.noise_ratio * len(poisoned.indices) / free.sum()), rng)
-        return poisoned.joined(noisy, labels[noisy], NOISE)
+        noisy = draw(free, min(round(self.noise_ratio * len(poisoned.indices)), int(free.sum())), rng)
+        return poisoned.with_cover(noisy, labels[noisy], NOISE)
 
 
 @cache

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from nc_trainers.experiments.detection import DETECTIONS, detect
 from nc_trainers.experiments.masks import masks
 from nc_trainers.experiments.run import Run, epochs_at
-from nc_trainers.experiments.sweeps import SWEEPS, sweep
+from nc_trainers.experiments.sweeps import SWEEPS, leading, sweep
 
 SCANNED: dict[str, Callable[[Run], None]] = {**dict.fromkeys(DETECTIONS, detect), "masks": masks}
 NAMES = (*SWEEPS, *SCANNED)
 
-__all__ = ["DETECTIONS", "NAMES", "SCANNED", "SWEEPS", "Run", "detect", "epochs_at", "masks", "sweep"]
+__all__ = ["DETECTIONS", "NAMES", "SCANNED", "SWEEPS", "Run", "detect", "epochs_at", "leading", "masks", "sweep"]

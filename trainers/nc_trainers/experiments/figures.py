@@ -9,36 +9,56 @@ import numpy.typing as npt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from nc_trainers.experiments.run import Row
 
 THRESHOLD = 2
 COLORS = {"backdoored": "C3", "clean": "C0"}
+MARKERS = ("o", "s", "^", "D", "v")
 Masks = Mapping[int, npt.NDArray[np.float32]]
 
 
 def lines(rows: Sequence[Row], axis: str, path: Path) -> None:
     """Figure 4: ACC and ASR in percent over one property, a color an architecture; dotted is the clean model's ACC."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    plot = figure.subplots()
-    for index, architecture in enumerate(dict.fromkeys(row["architecture"] for row in rows)):
-        own = [row for row in rows if row["architecture"] == architecture]
-        poisoned = [row for row in own if row[axis] != "clean"]
-        positions = [str(row[axis]) for row in poisoned]
-        color = f"C{index}"
-        named = isinstance(poisoned[0][axis], str)  # between names there is no line to draw
-        for measure, marker, line in (("ASR", "s", "--"), ("ACC", "o", "-")):
-            style: dict[str, Any] = {"marker": marker, "linestyle": "none" if named else line, "color": color}
-            plot.plot(positions, [100 * row[measure] for row in poisoned], label=f"{architecture} {measure}", **style)
-        for row in own:
-            if row[axis] == "clean":
-                plot.axhline(100 * row["ACC"], color=color, linestyle=":", label=f"{architecture} ACC, clean")
-    plot.set(xlabel=axis, ylabel="%", ylim=(0, 103))
-    plot.tick_params(axis="x", rotation=30 if max(map(len, positions)) > 5 else 0)
-    plot.grid(alpha=0.3)
-    plot.legend(fontsize="small")
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    plots = figure.subplots(1, 2, sharey=True)
+    architectures = list(dict.fromkeys(row["architecture"] for row in rows))
+    styles: list[dict[str, Any]] = [
+        {"color": f"C{i}", "marker": MARKERS[i % len(MARKERS)], "markersize": 5} for i in range(len(architectures))
+    ]
+    for plot, measure in zip(plots, ("ACC", "ASR"), strict=True):
+        for architecture, style in zip(architectures, styles, strict=True):
+            _line(plot, [row for row in rows if row["architecture"] == architecture], axis, measure, style)
+        plot.set(title=measure, xlabel=axis, ylim=(0, 103))
+        plot.grid(alpha=0.3)
+    plots[0].set_ylabel("%")
+    handles: list[Artist] = [
+        Line2D([], [], label=name, **style) for name, style in zip(architectures, styles, strict=True)
+    ]
+    if any(row[axis] == "clean" for row in rows):
+        handles.append(Line2D([], [], linestyle=":", color="black", label="clean model"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize="small")
     figure.savefig(path, dpi=150)
+
+
+def _line(plot: Axes, rows: Sequence[Row], axis: str, measure: str, style: Mapping[str, Any]) -> None:
+    """One measure of the poisoned models of one architecture, and the ACC of its clean one."""
+    poisoned = [row for row in rows if row[axis] != "clean"]
+    positions = [str(row[axis]) for row in poisoned]
+    named = isinstance(poisoned[0][axis], str)  # between names there is no line to draw
+    plot.plot(
+        positions,
+        [100 * row[measure] for row in poisoned],
+        alpha=0.8,
+        linestyle="none" if named else "-",
+        **style,
+    )
+    plot.tick_params(axis="x", rotation=30 if max(map(len, positions)) > 5 else 0)
+    for row in rows:
+        if row[axis] == "clean" and measure == "ACC":
+            plot.axhline(100 * row["ACC"], color=style["color"], linestyle=":")
 
 
 def detection(rows: Sequence[Row], axis: str, path: Path) -> None:

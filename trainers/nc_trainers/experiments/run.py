@@ -5,7 +5,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ from typing import Any
 import torch
 
 from nc_trainers import zoo
+from nc_trainers.checks import check_share
 from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
 from nc_trainers.specification import Specification
-from nc_trainers.training import best_device
+from nc_trainers.training import Settings, best_device
+from nc_trainers.zoo import Built
 
 Row = Mapping[str, Any]
 MOST_EPOCHS = 6
+LEARNING_RATE = Settings().learning_rate
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Run:
     out: Path
     jobs: int = 1
     values: tuple[str, ...] | None = None
-    report: Callable[[str, dict[str, Any]], None] = lambda _name, _truth: None
+    report: Callable[[Built], None] = lambda _: None
 
     def chosen(self, values: Iterable[Any]) -> list[Any]:
         """Those of the experiment's values that were asked for. Raises TrainerError for one that it does not have."""
@@ -58,7 +61,7 @@ class Run:
             self.dataset,
             self.out / "models",
             self.jobs,
-            report=lambda stem, truth: self.report(told[stem], truth),
+            report=lambda built: self.report(replace(built, name=told[built.name])),
         )
         found = dict(zip(stored, truths, strict=True))
         return {name: found[self.model(specification).stem] for name, specification in models.items()}
@@ -110,13 +113,20 @@ class Run:
         parts += [f"--framework {self.base.framework}"] if self.base.framework != "pytorch" else []
         parts += [options] if options else []
         parts += [f"-p {name}={value}" for name, value in self.base.parameters.items()]
+        parts += [f"--weights {self.base.weights}"] if self.base.weights else []
+        parts += [f"--frozen-epochs {settings.frozen_epochs}"] if settings.frozen_epochs else []
+        parts += [f"--learning-rate {settings.learning_rate}"] if settings.learning_rate != LEARNING_RATE else []
         parts += [f"--epochs {settings.epochs} --batch-size {settings.batch_size} --seed {self.base.seed}"]
         parts += [f"--values {','.join(self.values)}"] if self.values else []
         return " ".join([*parts, "--out DIR"])
 
 
 def epochs_at(scale: float) -> int:
-    """How long to train on `scale` (0 < scale <= 1) of the data where nothing is said: a tenth takes three epochs."""
+    """How long to train on `scale` (0 < scale <= 1) of the data where nothing is said: a tenth takes three epochs.
+
+    Raises TrainerError for another scale.
+    """
+    check_share("scale", scale)
     return max(1, MOST_EPOCHS + round(math.log2(scale)))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from nc_trainers.experiments import figures
 from nc_trainers.experiments.run import Run
 from nc_trainers.experiments.subjects import CLEAN
+from nc_trainers.models import vit
 from nc_trainers.specification import Specification
 
 Vary = Callable[[Specification, Any], Specification]
@@ -123,6 +124,11 @@ def sweep(run: Run, architectures: Sequence[str]) -> None:
     figures.lines(rows, plan.axis, run.path("png"))
 
 
+def leading(architectures: Sequence[str]) -> str:
+    """The architecture of the specification from which those of all follow: the first that has a backbone, if any."""
+    return next((name for name in architectures if name in vit.SIZES), architectures[0])
+
+
 def _specification(plan: Sweep, base: Specification, architecture: str, value: Any) -> Specification:
-    base = replace(base, architecture=architecture)
+    base = base.with_architecture(architecture)
     return base.without_attack() if value == CLEAN else plan.vary(base, value)

@@ -1,5 +1,6 @@
 """Pre-trained weights for the backbone of a Vision Transformer, under the names that timm gives them."""
 
+import math
 import os
 import pickle
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from nc_trainers.errors import TrainerError
 
 HUB_FILE = "model.safetensors"
 CLASSIFIER = ("head.", "head_dist.", "fc_norm.", "pre_logits.")  # what belongs to the task they were trained for
+OTHER = "these are not the weights of this Vision Transformer"
 
 
 def find(source: str) -> Path:
@@ -49,11 +51,13 @@ def read(path: Path) -> dict[str, Tensor]:
             content: dict[str, Tensor] = load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        if not isinstance(content, Mapping):
+            raise ValueError("it holds no table of tensors")
+    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, LookupError, pickle.PickleError) as error:
         reason = str(error).partition("\n")[0] or "it ends too early"
         raise TrainerError(f"{path} is no file of weights: {reason}") from error
     tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
-    return {name: value for name, value in tensors.items() if not name.startswith(CLASSIFIER)}
+    return {name: value for name, value in tensors.items() if not str(name).startswith(CLASSIFIER)}
 
 
 def fitted(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -63,13 +67,16 @@ def fitted(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[
     """
     if different := sorted(set(weights) ^ set(wanted)):
         side = "lack" if different[0] in wanted else "have an unknown"
-        raise TrainerError(f"these are not the weights of this Vision Transformer: they {side} {different[0]}")
+        raise TrainerError(f"{OTHER}: they {side} {different[0]}")
     found = dict(weights)
+    shape = tuple(weights["pos_embed"].shape)
+    if len(shape) != 3 or shape[1] < 2 or math.isqrt(shape[1] - 1) ** 2 != shape[1] - 1:
+        raise TrainerError(f"{OTHER}: pos_embed is {shape}")
     found["pos_embed"] = resampled(weights["pos_embed"], wanted["pos_embed"].shape[1])
     for name, value in found.items():
         if value.shape != wanted[name].shape:
             here, there = tuple(wanted[name].shape), tuple(value.shape)
-            raise TrainerError(f"these are not the weights of this Vision Transformer: {name} is {there}, not {here}")
+            raise TrainerError(f"{OTHER}: {name} is {there}, not {here}")
     return found
 
 

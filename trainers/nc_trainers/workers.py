@@ -1,0 +1,71 @@
+"""Trainings side by side, each in a process of its own."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Generator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nc_trainers.data import Dataset
+from nc_trainers.errors import TrainerError
+from nc_trainers.fit import fit
+from nc_trainers.memory import keep_freed_memory
+from nc_trainers.specification import Specification
+
+Results = Generator[tuple[str, dict[str, Any] | Exception], None, None]
+
+_dataset: Dataset
+
+
+def fit_all(models: Mapping[str, Specification], dataset: Dataset, out: Path, jobs: int) -> Results:
+    """Train `jobs` models at a time; yield the name and the ground truth of each, or why there is none, once done.
+
+    Closed early, as by an interruption, it ends the trainings at once: each has a checkpoint of its last whole epoch.
+    Raises TrainerError where a process was ended by somebody else.
+    """
+    return _one_by_one(models, dataset, out) if jobs == 1 else _side_by_side(models, dataset, out, jobs)
+
+
+def _one_by_one(models: Mapping[str, Specification], dataset: Dataset, out: Path) -> Results:
+    keep_freed_memory()
+    for name, specification in models.items():
+        try:
+            yield name, fit(specification, dataset, out / f"{name}.onnx")
+        except Exception as failure:
+            yield name, failure
+
+
+def _side_by_side(models: Mapping[str, Specification], dataset: Dataset, out: Path, jobs: int) -> Results:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    context = multiprocessing.get_context("spawn")
+    others = multiprocessing.active_children()
+    with ProcessPoolExecutor(jobs, context, _start_worker, (dataset, threads)) as pool:
+        try:
+            running = {pool.submit(_fit, spec, out / f"{name}.onnx"): name for name, spec in models.items()}
+            for done in as_completed(running):
+                error = done.exception()
+                if isinstance(error, BrokenProcessPool):
+                    raise TrainerError("a training process was ended from outside, or the memory ran out") from error
+                yield running[done], error if isinstance(error, Exception) else done.result()
+        except BaseException:  # a pool that is shut down waits for its workers, which have hours to go
+            for worker in multiprocessing.active_children():
+                if worker not in others:
+                    worker.terminate()
+            raise
+
+
+def _start_worker(dataset: Dataset, threads: int) -> None:
+    global _dataset
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too and ends the workers
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    _dataset = dataset
+
+
+def _fit(specification: Specification, out: Path) -> dict[str, Any]:
+    return fit(specification, _dataset, out)
