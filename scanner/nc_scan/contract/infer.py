@@ -88,7 +88,7 @@ def infer_contract(
             evidence=parts,
             uncertain=(*image.assumed, *_open_parts(standing, scores)),
         )
-        for hypothesis in covered(standing)
+        for hypothesis in standing[:MOST_HYPOTHESES]
     )
 
 
@@ -112,7 +112,8 @@ def _narrow(
         if judgement is not None:
             standing = judgement.left
             reasons.append(judgement.evidence)
-    if left_out := [str(hypothesis) for hypothesis in standing if hypothesis not in covered(standing)]:
+    standing = _one_of_each_layout_first(standing)
+    if left_out := [str(hypothesis) for hypothesis in standing[MOST_HYPOTHESES:]]:
         reasons.append(f"possible too, but not scanned: {', '.join(left_out)}")
     evidence = {"value range": "; ".join(reasons)}
     if image.alternatives:
@@ -120,11 +121,10 @@ def _narrow(
     return standing, evidence
 
 
-def covered(standing: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]:
-    """Those that a scan looks through the model under: the best, but first the best of each layout."""
-    layouts = dict.fromkeys(hypothesis.layout for hypothesis in standing)
-    first = [next(h for h in standing if h.layout == layout) for layout in layouts]
-    return tuple(dict.fromkeys((*first, *standing)))[:MOST_HYPOTHESES]
+def _one_of_each_layout_first(standing: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]:
+    """In their order otherwise: a scan covers the first few, and none of the layouts is to be left out."""
+    first = {hypothesis.layout: hypothesis for hypothesis in reversed(standing)}
+    return tuple(sorted(standing, key=lambda hypothesis: first[hypothesis.layout] is not hypothesis))
 
 
 def _stated_range(
