@@ -43,10 +43,10 @@ def main() -> None:
     """Scans and writes one picture a report; the HTML report light and dark."""
     model = sys.argv[1] if len(sys.argv) > 1 else MODEL
     result = nc_scan.scan(model)
-    shoot(STYLE + terminal(result), "terminal", 900, 1090)
+    shoot(STYLE + terminal(result), "terminal", 900, 1200)
     shoot(to_html(result), "html", 1000, 1250)
     shoot(to_html(result), "html-dark", 1000, 1250, dark=True)
-    shoot(STYLE + MarkdownIt("gfm-like", {"linkify": False}).render(to_markdown([result])), "markdown", 900, 560)
+    shoot(STYLE + MarkdownIt("gfm-like", {"linkify": False}).render(to_markdown([result])), "markdown", 900, 590)
     listings = {
         "json": shortened(to_json(result)),
         "sarif": to_sarif([result]),
