@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,25 +36,32 @@ class Sample:
 
 
 class Answers:
-    """The values of one output of a model for a sample."""
+    """The values of one output of a model for a sample; what is asked for twice is computed once."""
 
     def __init__(self, model: ModelProto, output: str, seen: Sample) -> None:
         self.seen = seen
         self._output = output
         self._run = Runtime(model, outputs=[output])
+        self._known: dict[tuple[Hypothesis, int], Response] = {}
 
     def first(self, hypothesis: Hypothesis) -> NDArray[Any]:
         """The output (N, ...) for a few images. Raises NotScannableError where it is not a row of scores an image."""
         return self._values(hypothesis, self.seen.images[:BATCH])
 
     def responses(
-        self, hypotheses: Iterable[Hypothesis], kind: OutputKind | None, share: float
+        self, hypotheses: Sequence[Hypothesis], kind: OutputKind | None, share: float
     ) -> dict[Hypothesis, Response]:
         """How the model responds, under each hypothesis, to a share of the sample (0 to 1) and to changed copies of it.
 
         `kind` is that of the output, None where the values show it. Raises NotScannableError as `first`.
         """
         count = math.ceil(share * len(self.seen.images))
+        missing = [h for h in hypotheses if (h, count) not in self._known]
+        if missing:
+            self._respond(missing, kind, count)
+        return {h: self._known[h, count] for h in hypotheses}
+
+    def _respond(self, hypotheses: Sequence[Hypothesis], kind: OutputKind | None, count: int) -> None:
         images = self.seen.images[:count]
         copies = changed(images, np.random.default_rng(0))
         labels = None if self.seen.labels is None else self.seen.labels[:count]
@@ -63,7 +70,7 @@ class Answers:
             values = self._values(hypothesis, images)
             return as_logits(torch.from_numpy(values), kind or kind_of(values)).numpy()
 
-        return {h: respond(logits(h, images), logits(h, copies), labels) for h in hypotheses}
+        self._known |= {(h, count): respond(logits(h, images), logits(h, copies), labels) for h in hypotheses}
 
     def _values(self, hypothesis: Hypothesis, images: FloatArray) -> NDArray[Any]:
         step = self._run.fixed_batch or BATCH

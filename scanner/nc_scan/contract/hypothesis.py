@@ -58,7 +58,8 @@ def by_accuracy(responses: dict[Hypothesis, Response], chance: float) -> Judgeme
     best = max(accuracies.values(), key=lambda accuracy: accuracy.value)
     said = f"accuracy on the labelled images: {_listed(accuracies, '.0%')}"
     if best.value < chance + ABOVE_CHANCE * best.error():
-        return Judgement(tuple(responses), f"{said}, no more than chance: they are not the model's own, and ignored")
+        why = "no more than chance: the labels are not the model's own, and ignored"
+        return Judgement(tuple(responses), f"{said}, {why}")
     return Judgement(_clearly_best(accuracies), said)
 
 

@@ -220,7 +220,7 @@ def right(count: int) -> Response:
         (
             {A: right(10), B: right(19)},
             (A, B),
-            "0..1 10%, cifar10 19%, no more than chance: they are not the model's own",
+            "0..1 10%, cifar10 19%, no more than chance: the labels are not the model's own",
         ),
     ],
 )
