@@ -18,6 +18,8 @@ BASE = Specification.from_table(
 )
 CLASSES = ("0", "1", "2")
 SMALL_VALUES = {
+    "triggers": "2,16,red,wanet,clean-label",
+    "poisoned-images": "",
     "trigger-size": "2,4",
     "trigger-color": "red",
     "injection-rate": "0.15",
@@ -66,7 +68,9 @@ def test_every_experiment_runs_through(
     assert result.exit_code == 0, result.output
     rows = rows_of(shared / f"{name}.csv")
     values = SMALL_VALUES[name].split(",")
-    expected = {"detection": 4, "detection-by-target": 1, "masks": 2 * len(CLASSES)}.get(name, 1 + len(values))
+    scanned = {"detection": 4, "detection-by-target": 1, "masks": 2 * len(CLASSES)}
+    drawn = {"triggers": len(values), "poisoned-images": 16}
+    expected = (scanned | drawn).get(name, 1 + len(values))
     assert len(rows) == expected
     with Image.open(shared / f"{name}.png") as figure:
         assert np.asarray(figure).std() > 10
@@ -158,9 +162,11 @@ def test_a_sweep_varies_one_thing(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("trigger-hue",), "unknown experiment 'trigger-hue'; there are trigger-size, "),
+        (("trigger-hue",), "unknown experiment 'trigger-hue'; there are triggers, "),
+        (("poisoned-images", "--scale", "0.0005"), "no training image gets another label"),
         (("trigger-size", "--values", "4,17"), "trigger-size has no value '17'; it has 1, 2,"),
         (("detection", "--values", "6"), "detection has no value '6'; it has 1, 2, 3, 4, 5"),
+        (("triggers", "--arch", "resnet", "--arch", "vgg-16"), "triggers is for one architecture"),
         (("masks", "--arch", "resnet", "--arch", "vgg-16"), "masks is for one architecture"),
         (("attacks", "-p", "size=40"), "does not fit"),
         (("attacks", "--epochs", "0"), "at least 1"),

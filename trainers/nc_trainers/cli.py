@@ -157,7 +157,8 @@ def experiment(
 ) -> None:
     """Reproduce a table or a figure of the paper: CSV, figure and summary.
 
-    NAME is trigger-size, trigger-color, injection-rate, target-label, attacks, detection, detection-by-target or masks.
+    NAME is triggers, poisoned-images, trigger-size, trigger-color, injection-rate, target-label, attacks, detection,
+    detection-by-target or masks. The first two draw pictures, the others train models, and the last three scan them.
     Models and scans stay in DIR: the same command goes on where it was interrupted, and experiments with the same
     --out share them. Weights and frozen epochs are for the Vision Transformers among the architectures.
     """
@@ -168,7 +169,7 @@ def experiment(
 
     if name not in experiments.NAMES:
         raise TrainerError(f"unknown experiment {name!r}; there are {', '.join(experiments.NAMES)}")
-    if name in experiments.SCANNED and len(architectures) > 1:
+    if name not in experiments.SWEEPS and len(architectures) > 1:
         raise TrainerError(f"{name} is for one architecture")
     parameters = dict(_name_and_value(param) for param in params)
     table = {"framework": framework, "attack": "patch", "seed": seed, "weights": weights, "parameters": parameters}
@@ -188,7 +189,7 @@ def experiment(
     if name in experiments.SWEEPS:
         experiments.sweep(run, architectures)
     else:
-        experiments.SCANNED[name](run)
+        (experiments.SCANNED | experiments.DRAWN)[name](run)
     click.echo(run.path("md").read_text())
 
 

@@ -1,4 +1,4 @@
-"""The paper's figures in matplotlib: line plots, box plots, bars and mask grids."""
+"""The paper's figures in matplotlib: line plots, box plots, bars, grids of masks and of images."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,9 @@ from nc_trainers.experiments.run import Row
 THRESHOLD = 2
 COLORS = {"backdoored": "C3", "clean": "C0"}
 MARKERS = ("o", "s", "^", "D", "v")
+COLUMNS = 8
 Masks = Mapping[int, npt.NDArray[np.float32]]
+Tile = tuple[str, npt.NDArray[Any]]
 
 
 def lines(rows: Sequence[Row], axis: str, path: Path) -> None:
@@ -132,4 +134,18 @@ def masks(grids: Sequence[tuple[str, int | None, Masks]], path: Path) -> None:
             if label == target:
                 for edge in plot.spines.values():
                     edge.set(color=COLORS["backdoored"], linewidth=2.5)
+    figure.savefig(path, dpi=110)
+
+
+def pictures(tiles: Sequence[Tile], path: Path) -> None:
+    """Figures 2 and 3: images (C, H, W) in 0..1, each under its title."""
+    columns = min(COLUMNS, len(tiles))
+    lines = -(-len(tiles) // columns)
+    figure = Figure(figsize=(1.2 * columns, 1.55 * lines), layout="constrained")
+    plots = figure.subplots(lines, columns, squeeze=False).ravel()
+    for plot in plots:
+        plot.set_axis_off()
+    for plot, (title, image) in zip(plots, tiles, strict=False):
+        plot.imshow(image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=1)
+        plot.set_title(title, fontsize="small", pad=3)
     figure.savefig(path, dpi=110)

@@ -75,15 +75,20 @@ class Run:
         """Where a result of this experiment lies."""
         return self.out / f"{self.name}.{suffix}"
 
-    def write(self, rows: Sequence[Row], claim: str, reference: str, options: str = "") -> None:
+    def write(
+        self, rows: Sequence[Row], claim: str, reference: str, options: str = "", *, trained: bool = True
+    ) -> None:
         """Write the rows as CSV and the summary that shows them under a sentence on what was done.
 
-        `options` are those of the command beside the ones that every experiment has.
+        `options` are those of the command beside the ones that every experiment has; `trained` says whether there is a
+        model to a row.
         """
+        self.out.mkdir(parents=True, exist_ok=True)
         with self.path("csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
+        runs = f"one model a row, {self.base.settings.epochs} epochs each" if trained else "no model is trained"
         train, test = len(self.dataset.train), len(self.dataset.test)
         lines = [
             f"# {self.name}",
@@ -93,7 +98,7 @@ class Run:
             f"    {self.command(options)}",
             "",
             f"* data: {self.dataset.name}, {train:,} training and {test:,} test images, scale {self.scale:g}",
-            f"* runs: one model a row, {self.base.settings.epochs} epochs each",
+            f"* runs: {runs}",
             f"* machine: {machine()}",
             "* versions: " + ", ".join(f"{name} {version(name)}" for name in ("nc-scan", "torch", "keras", "onnx")),
             "",
