@@ -57,7 +57,9 @@ def _line(plot: Axes, rows: Sequence[Row], axis: str, measure: str, style: Mappi
         linestyle="none" if named else "-",
         **style,
     )
-    plot.tick_params(axis="x", rotation=30 if max(map(len, positions)) > 5 else 0)
+    if max(map(len, positions)) > 5:
+        for name in plot.get_xticklabels():
+            name.set(rotation=30, ha="right", rotation_mode="anchor")
     for row in rows:
         if row[axis] == "clean" and measure == "ACC":
             plot.axhline(100 * row["ACC"], color=style["color"], linestyle=":")
