@@ -21,6 +21,7 @@ from nc_scan.results import FailedScan, FloatArray, LabelResult, Outcome, ScanRe
 COLORS = {"clean": "green", "backdoored": "red", "inconclusive": "yellow", "failed": "yellow", "not_applicable": "dim"}
 MOST_ROWS = 20
 BAR = 28
+NAME, SHORT_NAME = 24, 10  # columns of a label, so that what stands beside it fits a terminal of 80
 PICTURE = 32  # columns of the mask picture
 SHADES = " ░▒▓█"
 
@@ -73,13 +74,13 @@ def _indented(part: RenderableType) -> Padding:
 
 def _table(result: ScanResult) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left", caption_style="dim")
-    for name in ("label", "norm"):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows = sorted(result.labels, key=lambda label: label.norm)
+    converged = all(label.status == "converged" for label in rows)
+    table.add_column("label", justify="right", no_wrap=True, max_width=NAME if converged else SHORT_NAME)
+    table.add_column("norm", justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     for name in ("index", "success"):
         table.add_column(name, justify="right", no_wrap=True)
-    rows = sorted(result.labels, key=lambda label: label.norm)
-    converged = all(label.status == "converged" for label in rows)
     if not converged:
         table.add_column("search", no_wrap=True)
     finite = [label.norm for label in rows if math.isfinite(label.norm)]

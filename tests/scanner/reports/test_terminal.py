@@ -85,3 +85,17 @@ def test_one_row_a_model() -> None:
 def test_a_failure_names_the_model_once() -> None:
     assert failure_line(FailedScan("failed", ("a.onnx: no",), "a.onnx", None, VERSIONS)) == "a.onnx: no"
     assert failure_line(FailedScan("failed", ("no",), "a.onnx", None, VERSIONS)) == "a.onnx: no"
+
+
+@pytest.mark.parametrize("converged", [True, False])
+def test_long_names_leave_room_for_the_numbers(backdoored: ScanResult, converged: bool) -> None:
+    contract = dataclasses.replace(backdoored.contract, label_names=("great white shark, man-eater " * 3,) * 10)
+    labels = tuple(
+        label if converged else dataclasses.replace(label, status="not_converged") for label in backdoored.labels
+    )
+    text = text_of(render(dataclasses.replace(backdoored, contract=contract, labels=labels)), 80)
+    rows = text[text.index("success") :].splitlines()[1:][: len(labels)]
+    for label, row in zip(sorted(labels, key=lambda label: label.norm), rows, strict=True):
+        assert f"{label.norm:.1f}" in row
+        assert f"{label.anomaly_index:.2f}" in row
+        assert f"{label.success_rate:.0%}" in row
