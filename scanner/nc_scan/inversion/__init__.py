@@ -2,6 +2,6 @@
 
 from nc_scan.inversion.found import Inversion
 from nc_scan.inversion.invert import invert
-from nc_scan.inversion.settings import ADAPTIVE, PAPER, InversionSettings
+from nc_scan.inversion.settings import ADAPTIVE, PAPER, InversionSettings, Round
 
-__all__ = ["ADAPTIVE", "PAPER", "Inversion", "InversionSettings", "invert"]
+__all__ = ["ADAPTIVE", "PAPER", "Inversion", "InversionSettings", "Round", "invert"]

@@ -11,7 +11,7 @@ from nc_scan.results import FloatArray, Status
 class Inversion:
     """The trigger found for one label: mask (H, W), pattern (C, H, W) in [0, 1], and the mask's L1 norm in pixels.
 
-    `steps` and the final λ, `cost`, are those of the search that found it.
+    `cost` is the final λ of the search that found it.
     """
 
     label: int
@@ -19,5 +19,4 @@ class Inversion:
     pattern: FloatArray
     norm: float
     status: Status
-    steps: int
     cost: float

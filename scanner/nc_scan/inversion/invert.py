@@ -11,9 +11,10 @@ from torch import Tensor
 from nc_scan.inversion.evaluate import CHUNK_VALUES, Scores, evaluate_triggers
 from nc_scan.inversion.found import Inversion
 from nc_scan.inversion.passes import passes_on
+from nc_scan.inversion.screening import block_effects, screened_images
 from nc_scan.inversion.search import search
 from nc_scan.inversion.settings import InversionSettings
-from nc_scan.inversion.start import Start, random_start, start_from
+from nc_scan.inversion.start import Start, first_starts, start_from
 
 OnProgress = Callable[[int, int], None]
 
@@ -39,33 +40,40 @@ def invert(
         images: probes (B, C, H, W) in [0, 1], on the device to compute on.
         scale, offset: the model's input contract, one value or one a channel: it reads pixel * scale + offset.
         generator: decides the starts and the order of the probes.
-        on_progress: called with the number of stamped images computed so far, and how many there will be at most.
+        on_progress: called with the number of stamped images computed so far, and how many there will be.
 
     Returns:
         one Inversion a label, in order. A label is `not_converged` where no trigger reached the success rate.
     """
-    meter = Meter(settings.most_images(len(labels)), on_progress)
+    screened = screened_images(images) // 2 if settings.guided else 0  # no backward pass
+    total, done = screened + settings.images(len(labels), len(images)), 0
+
+    def count(images: int) -> None:
+        nonlocal done
+        done += images
+        on_progress(done, total)
+
     with passes_on(images.device) as run_all:
         evaluate = partial(evaluate_triggers, scores, scale, offset, run_all)
+        effects = block_effects(scores, images, scale, offset, run_all) if settings.guided else None
+        count(screened)
 
         def run(labels: Sequence[int], start: Start, settings: InversionSettings) -> list[Inversion]:
-            found = search(evaluate, images, labels, start, settings, generator, meter.add)
-            meter.finish(settings.images_a_search(len(labels)))
-            return found
+            return search(evaluate, images, labels, start, settings, generator, count)
 
         def look(labels: Sequence[int]) -> list[Inversion]:
-            count = max(1, CHUNK_VALUES // (settings.starts * settings.batch * images[0].numel()))
-            parts = [labels[first : first + count] for first in range(0, len(labels), count)]
+            size = max(1, CHUNK_VALUES // (settings.images_a_step * images[0].numel()))
+            parts = [labels[first : first + size] for first in range(0, len(labels), size)]
             return [
                 one
                 for part in parts
-                for one in run(part, random_start(len(part), images, settings, generator), settings)
+                for one in run(part, first_starts(part, effects, images, settings, generator), settings)
             ]
 
         found = {one.label: one for one in look(labels)}
         suspects = sorted(found, key=lambda label: _rank(found[label]))[: settings.suspects]
         found |= {again.label: min(found[again.label], again, key=_rank) for again in look(suspects)}
-        if suspects:
+        if suspects and settings.polish:
             start = start_from([found[label] for label in suspects], images.device)
             polished = run(suspects, start, settings.polishing())
             found |= {one.label: one for one in polished if one.status == "converged"}
@@ -75,20 +83,3 @@ def invert(
 def _rank(found: Inversion) -> tuple[bool, float]:
     """Smaller triggers first, those that do not work last."""
     return found.status != "converged", found.norm
-
-
-class Meter:
-    """Counts stamped images; a search that ends early counts as whole."""
-
-    def __init__(self, total: int, on_progress: OnProgress) -> None:
-        self._total, self._on_progress = total, on_progress
-        self._before = self._done = 0
-
-    def add(self, images: int) -> None:
-        self._done += images
-        self._on_progress(self._done, self._total)
-
-    def finish(self, planned: int) -> None:
-        self._before += planned
-        self._done = self._before
-        self._on_progress(self._done, self._total)

@@ -1,4 +1,4 @@
-"""What each label has reached so far: its cost weight, its success, its smallest trigger."""
+"""What each search has reached so far: its cost weight, its success, its smallest trigger."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from nc_scan.inversion.settings import InversionSettings
 
 MOSTLY = 0.9  # share of the probes that a trigger turns
 KNOWN = 0.5  # of the steps that the success rate remembers: before that it says too little
-SHRINK = 0.98  # a smaller decrease of the norm than to this share of it is no progress
 
 
-class LabelProgress:
-    """State of the labels still searched for; every tensor has one row a label, in the same order as `labels`."""
+class SearchProgress:
+    """State of the searches that go on; every tensor has one row a search, in the same order as `labels`."""
 
     def __init__(
         self, labels: Tensor, masks: Tensor, patterns: Tensor, cost: Tensor, settings: InversionSettings
@@ -26,18 +25,18 @@ class LabelProgress:
         self.loss = torch.zeros(count, device=device)
         self.norm = torch.full((count,), torch.inf, device=device)
         self.mask, self.pattern = masks.detach().clone(), patterns.detach().clone()
+        self._size = self.mask.sum((1, 2, 3))
         self._mean_mask, self._mean_pattern = self.mask.clone(), self.pattern.clone()
-        self._milestone = self.norm.clone()
-        self._since = torch.zeros(count, dtype=torch.long, device=device)
         self._weight = 0.0  # of the steps so far in the running averages
 
     @torch.no_grad()
     def update(self, masks: Tensor, patterns: Tensor, turned: Tensor, loss: Tensor) -> None:
-        """Takes in one step: `turned` (labels,) is the share of the batch that each trigger turned, `loss` its loss."""
+        """Takes in one step: `turned` (searches,) is the share of the batch that a trigger turned, `loss` its loss."""
         settings = self._settings
         self._weight = settings.memory * self._weight + 1
         self.success = torch.lerp(self.success, turned, 1 / self._weight)
         self.loss = torch.lerp(self.loss, loss, 1 / self._weight)
+        self._size = masks.sum((1, 2, 3))
         self._mean_mask.lerp_(masks, 1 / self._weight)
         self._mean_pattern.lerp_(patterns, 1 / self._weight)
         failed = turned < settings.success
@@ -47,35 +46,24 @@ class LabelProgress:
         better = works & (norm < self.norm) & known if settings.smallest else torch.ones_like(works)
         self.norm = torch.where(better, norm, self.norm)
         self.mask[better], self.pattern[better] = self._mean_mask[better], self._mean_pattern[better]
-        progressed = norm < SHRINK * self._milestone
-        self._milestone = torch.where(progressed, norm, self._milestone)
-        self._since = torch.where(progressed | ~self.norm.isfinite(), 0, self._since + 1)
         up = torch.where(works, settings.cost_up, 1.0)
         self.cost = self.cost * torch.where(failed, 1 / settings.cost_down, up)
 
-    def done(self) -> Tensor:
-        """Which labels (bool) have stopped shrinking."""
-        patience = self._settings.patience
-        return self._since >= patience if patience else torch.zeros_like(self._since, dtype=torch.bool)
+    def best(self, count: int) -> Tensor:
+        """The rows (K,), in ascending order, of the `count` best searches for each label.
 
-    def behind(self, count: int) -> Tensor:
-        """Which searches (bool) have at least `count` better ones beside them for their label.
-
-        Better is a smaller mask, averaged over the recent steps, among those that mostly succeed; where the cost is
-        fixed, a lower loss.
+        Better is a smaller mask at the last step among those that mostly succeed: while masks shrink fast, an average
+        over the recent steps says more about where they began. Where the cost is fixed it is a lower loss.
         """
-        sizes = self._mean_mask.sum((1, 2, 3))
-        keys = ((self.success < MOSTLY).float(), sizes) if self._settings.smallest else (self.loss,)
+        keys = ((self.success < MOSTLY).float(), self._size) if self._settings.smallest else (self.loss,)
         searches: dict[int, list[int]] = {}
         for row in sorted(range(len(self.labels)), key=torch.stack(keys, 1).tolist().__getitem__):
             searches.setdefault(int(self.labels[row]), []).append(row)
-        behind = torch.zeros(len(self.labels), dtype=torch.bool)
-        for rows in searches.values():
-            behind[rows[count:]] = True
-        return behind.to(self.labels.device)
+        chosen = sorted(row for rows in searches.values() for row in rows[:count])
+        return torch.tensor(chosen, device=self.labels.device)
 
-    def keep(self, index: Tensor) -> None:
-        """Drops all labels but those at `index`."""
+    def keep(self, rows: Tensor) -> None:
+        """Drops all searches but those in `rows` (K,)."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
-                setattr(self, name, value[index])
+                setattr(self, name, value[rows])

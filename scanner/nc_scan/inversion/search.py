@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from nc_scan.inversion.adam import StackedAdam
 from nc_scan.inversion.evaluate import Evaluate
 from nc_scan.inversion.found import Inversion
-from nc_scan.inversion.progress import LabelProgress
+from nc_scan.inversion.progress import SearchProgress
 from nc_scan.inversion.settings import InversionSettings
 from nc_scan.inversion.start import Start
 from nc_scan.results import Status
@@ -34,28 +35,20 @@ def search(
     masks = StackedAdam(start.masks, settings.mask_rate, settings.betas)
     patterns = StackedAdam(start.patterns, settings.pattern_rate, settings.betas)
     searched = torch.tensor(labels, device=images.device).repeat_interleave(settings.starts)
-    progress = LabelProgress(searched, masks.values, patterns.values, start.cost, settings)
-    batches = _batches(images, settings.batch, generator)
-    rounds = dict(settings.rounds)
-    found: dict[int, Inversion] = {}
-    for step in range(1, settings.steps + 1):
-        batch = next(batches)
-        losses, turned, *gradients = evaluate(batch, (masks.values, patterns.values, progress.labels, progress.cost))
-        on_images(len(progress.labels) * len(batch))
-        progress.update(masks.values, patterns.values, turned, losses)
-        masks.step(gradients[0])
-        patterns.step(gradients[1])
-
-        done = progress.done() | (step == settings.steps)
-        found.update(_results(progress, done, step, settings))
-        leave = done | progress.behind(rounds[step]) if step in rounds else done
-        if leave.any():
-            stay = (~leave).nonzero().squeeze(1)
-            for state in (masks, patterns, progress):
-                state.keep(stay)
-        if not len(progress.labels):
-            break
-    return [found[label] for label in labels]
+    progress = SearchProgress(searched, masks.values, patterns.values, start.cost, settings)
+    for part in settings.rounds:
+        best = progress.best(part.searches)
+        for state in (masks, patterns, progress):
+            state.keep(best)
+        for batch in islice(_batches(images, part.batch, generator), part.steps):
+            triggers = masks.values, patterns.values
+            losses, turned, *gradients = evaluate(batch, (*triggers, progress.labels, progress.cost))
+            on_images(len(progress.labels) * len(batch))
+            progress.update(*triggers, turned, losses)
+            masks.step(gradients[0])
+            patterns.step(gradients[1])
+    found = [_found(progress, row, settings) for row in progress.best(1).tolist()]
+    return sorted(found, key=lambda one: labels.index(one.label))
 
 
 def _batches(images: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -67,13 +60,9 @@ def _batches(images: Tensor, size: int, generator: torch.Generator) -> Iterator[
             yield images[order[start : start + size]]
 
 
-def _results(progress: LabelProgress, done: Tensor, step: int, settings: InversionSettings) -> dict[int, Inversion]:
-    found: dict[int, Inversion] = {}
-    for row in done.nonzero().squeeze(1).tolist():
-        works = bool(progress.norm[row].isfinite() if settings.smallest else progress.success[row] >= settings.success)
-        mask, pattern = progress.mask[row, 0].cpu().numpy(), progress.pattern[row].cpu().numpy()
-        label = int(progress.labels[row])
-        status: Status = "converged" if works else "not_converged"
-        cost = float(progress.cost[row])
-        found[label] = Inversion(label, mask.copy(), pattern.copy(), float(mask.sum()), status, step, cost)
-    return found
+def _found(progress: SearchProgress, row: int, settings: InversionSettings) -> Inversion:
+    works = bool(progress.norm[row].isfinite() if settings.smallest else progress.success[row] >= settings.success)
+    mask, pattern = progress.mask[row, 0].cpu().numpy(), progress.pattern[row].cpu().numpy()
+    label = int(progress.labels[row])
+    status: Status = "converged" if works else "not_converged"
+    return Inversion(label, mask.copy(), pattern.copy(), float(mask.sum()), status, float(progress.cost[row]))

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Round:
+    """For so many `steps`, so many `searches` go on for each label, on `batch` probes a step."""
+
+    steps: int
+    searches: int
+    batch: int
+
+
+@dataclass(frozen=True)
 class InversionSettings:
     """How a search runs; all rates are per step.
 
     Attributes:
-        starts: searches a label, each from another start.
-        rounds: (step, searches): after that step only so many go on for each label, the best.
-        steps: at most so many gradient steps a label.
-        batch: probes a step, the same for all labels.
+        rounds: how many searches, each from another start, a label has at first, and how many of them, the best, go on.
         mask_rate, pattern_rate: Adam's learning rates; masks and patterns live in [0, 1].
         betas: Adam's decay rates.
         success: share of probes that a trigger must turn, over the recent steps, to count.
@@ -22,17 +28,13 @@ class InversionSettings:
         cost_up: λ is multiplied by this after a step at which the trigger succeeds; 1 keeps it fixed.
         cost_down: λ is divided by this after a step at which it does not.
         memory: share of the past in the running success rate.
-        patience: once a trigger has succeeded, a search whose mask, averaged over the recent steps, has not shrunk by
-            2 % for so many steps is done; 0 for never.
+        guided: the first of the starts is at the blocks that move the label most, see `screening`.
         smallest: return the smallest successful trigger seen rather than the last one.
         suspects: so many labels, those with the smallest triggers, are searched for again from new starts.
-        polish_steps, polish_batch: of the last search, which starts at the suspects' triggers, at half the rates.
+        polish: the rounds of the last search, which starts at the suspects' triggers, at half the rates.
     """
 
-    starts: int
-    rounds: tuple[tuple[int, int], ...]
-    steps: int
-    batch: int
+    rounds: tuple[Round, ...]
     mask_rate: float
     pattern_rate: float
     betas: tuple[float, float]
@@ -41,67 +43,61 @@ class InversionSettings:
     cost_up: float
     cost_down: float
     memory: float
-    patience: int
+    guided: bool
     smallest: bool
     suspects: int = 0
-    polish_steps: int = 0
-    polish_batch: int = 0
+    polish: tuple[Round, ...] = ()
+
+    @property
+    def starts(self) -> int:
+        """How many searches a label has at first."""
+        return self.rounds[0].searches
+
+    @property
+    def images_a_step(self) -> int:
+        """How many images a step stamps at most for each label."""
+        return max(part.searches * part.batch for part in self.rounds)
 
     def polishing(self) -> InversionSettings:
         """The settings of the last search."""
         return dataclasses.replace(
             self,
-            starts=1,
-            rounds=(),
-            steps=self.polish_steps,
-            batch=self.polish_batch,
+            rounds=self.polish,
             mask_rate=self.mask_rate / 2,
             pattern_rate=self.pattern_rate / 2,
-            patience=0,
             suspects=0,
+            polish=(),
         )
 
-    def images_a_search(self, labels: int) -> int:
-        """How many images one search stamps at most."""
-        searches, before, images = self.starts, 0, 0
-        for step, left in (*self.rounds, (self.steps, 0)):
-            images += (min(step, self.steps) - before) * searches * self.batch
-            searches, before = left, min(step, self.steps)
-        return labels * images
-
-    def most_images(self, labels: int) -> int:
-        """How many images an inversion stamps at most."""
+    def images(self, labels: int, probes: int) -> int:
+        """How many stamped images the searches of an inversion with so many probes compute."""
         suspects = min(labels, self.suspects)
-        again = self.images_a_search(suspects) + self.polishing().images_a_search(suspects) if suspects else 0
-        return self.images_a_search(labels) + again
+        return (labels + suspects) * _images(self.rounds, probes) + suspects * _images(self.polish, probes)
+
+
+def _images(rounds: tuple[Round, ...], probes: int) -> int:
+    return sum(part.steps * part.searches * min(part.batch, probes) for part in rounds)
 
 
 ADAPTIVE = InversionSettings(
-    starts=8,
-    rounds=((40, 4), (75, 2), (120, 1)),
-    steps=300,
-    batch=8,
+    rounds=(Round(20, 5, 8), Round(10, 3, 8), Round(90, 1, 8)),
     mask_rate=0.1,
     pattern_rate=0.2,
     betas=(0.5, 0.9),
     success=0.99,
-    cost=0.01,
-    cost_up=1.04,
-    cost_down=1.06,
-    memory=0.93,
-    patience=100,
+    cost=0.03,
+    cost_up=1.08,
+    cost_down=1.12,
+    memory=0.9,
+    guided=True,
     smallest=True,
     suspects=2,
-    polish_steps=120,
-    polish_batch=32,
+    polish=(Round(80, 1, 32),),
 )
 """λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""
 
 PAPER = InversionSettings(
-    starts=8,
-    rounds=((60, 2), (120, 1)),
-    steps=600,
-    batch=16,
+    rounds=(Round(60, 8, 16), Round(60, 2, 16), Round(480, 1, 16)),
     mask_rate=0.1,
     pattern_rate=0.2,
     betas=(0.5, 0.9),
@@ -110,7 +106,7 @@ PAPER = InversionSettings(
     cost_up=1.0,
     cost_down=1.0,
     memory=0.9,
-    patience=0,
+    guided=False,
     smallest=False,
 )
 """The paper, section 3.2: λ = 0.01 throughout, Adam. It names no start, step count or learning rate; with one start and

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nc_scan.inversion import ADAPTIVE, PAPER, Inversion, InversionSettings, invert
+from nc_scan.inversion import ADAPTIVE, PAPER, Inversion, InversionSettings, Round, invert
 
 LABELS, SIDE, PATCH = 4, 16, 3
 INVERT = importlib.import_module("nc_scan.inversion.invert")  # the package exports a function of that name
@@ -63,7 +63,7 @@ def test_results_are_what_they_say() -> None:
 
 
 def test_a_label_that_cannot_be_reached_is_not_converged() -> None:
-    found = search(deaf, settings=dataclasses.replace(ADAPTIVE, steps=100, suspects=0))
+    found = search(deaf, settings=dataclasses.replace(ADAPTIVE, suspects=0))
     assert [inversion.status for inversion in found] == ["converged", "not_converged", "converged", "converged"]
 
 
@@ -80,21 +80,33 @@ def test_the_affine_input_contract_is_part_of_the_search() -> None:
 
 
 def test_labels_in_chunks_and_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(INVERT, "CHUNK_VALUES", 2 * ADAPTIVE.starts * ADAPTIVE.batch * 3 * SIDE * SIDE)
+    monkeypatch.setattr(INVERT, "CHUNK_VALUES", 2 * ADAPTIVE.images_a_step * 3 * SIDE * SIDE)
     images: list[tuple[int, int]] = []
     found = search(planted, labels=[3, 2, 0], on_progress=lambda done, total: images.append((done, total)))
     assert [inversion.label for inversion in found] == [3, 2, 0]
     assert images == sorted(images)
-    assert images[-1] == (ADAPTIVE.most_images(3), ADAPTIVE.most_images(3))
+    assert images[-1][0] == images[-1][1]
 
 
 def test_the_images_of_a_search() -> None:
-    settings = dataclasses.replace(ADAPTIVE, starts=8, rounds=((75, 2), (120, 1)), steps=300, batch=8, suspects=0)
-    assert settings.most_images(10) == 10 * 8 * (8 * 75 + 2 * 45 + 180)
-    assert dataclasses.replace(settings, steps=100).most_images(1) == 8 * (8 * 75 + 2 * 25)
-    again = dataclasses.replace(settings, suspects=2, polish_steps=50, polish_batch=32)
-    assert again.most_images(10) == 12 * 8 * (8 * 75 + 2 * 45 + 180) + 2 * 32 * 50
-    assert again.most_images(1) == 2 * 8 * (8 * 75 + 2 * 45 + 180) + 32 * 50
+    rounds = Round(75, 8, 8), Round(45, 2, 16), Round(180, 1, 32)
+    settings = dataclasses.replace(ADAPTIVE, rounds=rounds, suspects=0)
+    assert settings.images_a_step == 64
+    assert settings.images(labels=10, probes=64) == 10 * (75 * 64 + 45 * 32 + 180 * 32)
+    assert settings.images(labels=10, probes=20) == 10 * (75 * 64 + 45 * 32 + 180 * 20)
+    again = dataclasses.replace(settings, suspects=2, polish=(Round(50, 1, 32),))
+    assert again.images(labels=10, probes=64) == 12 * (75 * 64 + 45 * 32 + 180 * 32) + 2 * 50 * 32
+    assert again.images(labels=1, probes=64) == 2 * (75 * 64 + 45 * 32 + 180 * 32) + 50 * 32
+
+
+@pytest.mark.parametrize("count", [7, 40])
+def test_progress_ends_at_the_whole_with_few_probes(count: int) -> None:
+    told: list[tuple[int, int]] = []
+    generator = torch.Generator().manual_seed(0)
+    invert(planted, probes(count, 9), [2], ADAPTIVE, generator=generator, on_progress=lambda *both: told.append(both))
+    screened = 64 * 8 * min(count, 8) // 2
+    assert told[0][0] == screened
+    assert told[-1] == (screened + ADAPTIVE.images(1, count),) * 2
 
 
 def test_a_second_look_finds_what_the_first_search_missed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,18 +115,18 @@ def test_a_second_look_finds_what_the_first_search_missed(monkeypatch: pytest.Mo
 
     def blind_at_first(evaluate, images, labels, start, settings, generator, on_images):
         found = real(evaluate, images, labels, start, settings, generator, on_images)
-        asked.append((list(labels), settings.batch))
+        asked.append((list(labels), settings.rounds))
         return [dataclasses.replace(one, norm=8.5) if one.label == 2 and len(asked) == 1 else one for one in found]
 
     monkeypatch.setattr(INVERT, "search", blind_at_first)
     settings = dataclasses.replace(ADAPTIVE, suspects=1)
     found = search(planted, settings=settings)
-    assert asked == [([0, 1, 2, 3], ADAPTIVE.batch), ([2], ADAPTIVE.batch), ([2], ADAPTIVE.polish_batch)]
+    assert asked == [([0, 1, 2, 3], ADAPTIVE.rounds), ([2], ADAPTIVE.rounds), ([2], ADAPTIVE.polish)]
     assert found[2].norm == pytest.approx(found[2].mask.sum(), rel=1e-5)
     assert found[2].norm < 8
 
 
 def test_the_paper_keeps_the_cost_and_returns_the_last_trigger() -> None:
     found = search(planted, settings=PAPER)
-    assert {inversion.steps for inversion in found} == {PAPER.steps}
+    assert [inversion.cost for inversion in found] == pytest.approx([PAPER.cost] * LABELS)
     assert found[2].norm < min(found[label].norm for label in (0, 1, 3))

@@ -1,0 +1,104 @@
+"""Which blocks move which label, on models whose answer is known."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from nc_scan.inversion import ADAPTIVE
+from nc_scan.inversion.passes import passes_on
+from nc_scan.inversion.screening import PROBES, block_effects, block_masks, cube_corners, screened_images
+from nc_scan.inversion.start import first_starts, guided_triggers
+
+LABELS, SIDE = 3, 16
+PLACE = (slice(4, 6), slice(10, 12))  # row 2, column 5 of the blocks of 2x2 pixels
+BLOCK, YELLOW = 2 * 8 + 5, 0b011
+
+
+def sees_yellow(images: Tensor) -> Tensor:
+    """Label 1 follows a yellow spot at PLACE; the others never change."""
+    spot = images[:, :, *PLACE].mean((2, 3))
+    return torch.stack(
+        [torch.zeros(len(images)), 9 * spot[:, 0] * spot[:, 1] * (1 - spot[:, 2]), torch.ones(len(images))], 1
+    )
+
+
+def effects_of(scores, images: Tensor, **affine) -> Tensor:
+    with passes_on(torch.device("cpu")) as run_all:
+        return block_effects(scores, images, affine.get("scale", (1.0,)), affine.get("offset", (0.0,)), run_all)
+
+
+def grey(count: int = PROBES, side: int = SIDE) -> Tensor:
+    return torch.full((count, 3, side, side), 0.5)
+
+
+def test_the_effect_is_the_change_of_the_log_probability() -> None:
+    effects = effects_of(sees_yellow, grey())
+    assert effects.shape == (64, 8, LABELS)
+    yellow = grey()
+    yellow[:, :, *PLACE] = torch.tensor([1.0, 1.0, 0.0])[:, None, None]
+    change = sees_yellow(yellow).log_softmax(1) - sees_yellow(grey()).log_softmax(1)
+    torch.testing.assert_close(effects[BLOCK, YELLOW], change.mean(0))
+    assert effects[:, :, 1].flatten().argmax() == BLOCK * 8 + YELLOW
+    elsewhere = torch.arange(64) != BLOCK
+    torch.testing.assert_close(effects[elsewhere], torch.zeros(63, 8, LABELS))
+
+
+def test_the_input_contract_is_applied() -> None:
+    shifted = effects_of(lambda x: sees_yellow((x + 1) / 2), grey(), scale=(2.0,), offset=(-1.0,))
+    torch.testing.assert_close(shifted, effects_of(sees_yellow, grey()))
+
+
+def test_a_guided_start_is_the_block_that_moves_the_label() -> None:
+    mask, pattern = (values[0, 0] for values in guided_triggers(effects_of(sees_yellow, grey())[:, :, [1]], grey()))
+    expected = torch.zeros(1, SIDE, SIDE)
+    expected[:, *PLACE] = 1
+    torch.testing.assert_close(mask, expected)
+    assert (pattern[:, *PLACE] == torch.tensor([1.0, 1.0, 0.0])[:, None, None]).all()
+
+
+def test_a_label_that_nothing_moves_starts_empty() -> None:
+    effects = torch.full((64, 8, 1), -0.5)
+    mask, pattern = guided_triggers(effects, grey())
+    assert not mask.any()
+    assert pattern.isfinite().all()
+
+
+@pytest.mark.parametrize("guided", [True, False])
+def test_each_label_has_all_its_starts(guided: bool) -> None:
+    effects = effects_of(sees_yellow, grey()) if guided else None
+    start = first_starts([2, 1], effects, grey(), ADAPTIVE, torch.Generator().manual_seed(0))
+    count = ADAPTIVE.starts
+    assert start.masks.shape == (2 * count, 1, SIDE, SIDE)
+    assert start.patterns.shape == (2 * count, 3, SIDE, SIDE)
+    assert start.cost.tolist() == pytest.approx([ADAPTIVE.cost] * 2 * count)
+    assert (start.masks[count].sum() == 4) == guided
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "blocks"), [(32, 32, 64), (28, 28, 49), (16, 32, 32), (224, 224, 64), (3, 5, 15)]
+)
+def test_blocks_cover_each_pixel_once(height: int, width: int, blocks: int) -> None:
+    masks = block_masks(height, width)
+    assert masks.shape == (blocks, 1, height, width)
+    assert (masks.sum(0) == 1).all()
+
+
+@pytest.mark.parametrize(("channels", "colours"), [(1, 2), (2, 4), (3, 8), (5, 8)])
+def test_corners_of_the_colour_cube(channels: int, colours: int) -> None:
+    corners = cube_corners(channels)
+    assert corners.shape == (colours, channels)
+    assert len(corners.unique(dim=0)) == colours
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_the_screened_images_are_counted(count: int) -> None:
+    computed: list[int] = []
+
+    def counting(images: Tensor) -> Tensor:
+        computed.append(len(images))
+        return sees_yellow(images)
+
+    effects_of(counting, grey(count))
+    blocks = 64
+    assert screened_images(grey(count)) == blocks * 8 * min(count, PROBES)
+    assert sum(computed) == (blocks + 1) * 8 * min(count, PROBES)
