@@ -56,7 +56,7 @@ def test_a_real_report_fits_the_schema(result: ScanResult) -> None:
     jsonschema.Draft202012Validator(schema()).validate(json.loads(to_json(result)))
     assert result.operator_sets == {"ai.onnx": 17}
     assert list(result.external_data) == ["weights.bin"]
-    assert result.configuration["search"]["steps"] > 0
+    assert result.configuration["search"]["rounds"][0]["steps"] > 0
     assert result.finished.endswith("+00:00")
     assert len(result.labels) == 4
     assert "<!doctype html>" in to_html(result)

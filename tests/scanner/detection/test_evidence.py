@@ -19,7 +19,7 @@ SPREAD = (7.5, 28.0, 31.0, 38.0, 42.0, 47.0, 55.0, 60.0, 72.0, 80.0)
 
 def inversions(norms) -> list[Inversion]:
     mask, pattern = np.zeros((8, 8), np.float32), np.zeros((3, 8, 8), np.float32)
-    return [Inversion(label, mask, pattern, norm, "converged", 10, 0.01) for label, norm in enumerate(norms)]
+    return [Inversion(label, mask, pattern, norm, "converged", 0.01) for label, norm in enumerate(norms)]
 
 
 @pytest.mark.parametrize(

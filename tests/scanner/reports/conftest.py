@@ -87,7 +87,7 @@ def make_result(labels: int = 10, target: int | None = 3, channels: int = 3) -> 
         calibration="0123456789ab",
         threshold=21.5,
         operator_sets={"ai.onnx": 17},
-        configuration={"data": None, "search": {"steps": 280}},
+        configuration={"data": None, "search": {"rounds": [{"steps": 120, "searches": 1, "batch": 8}]}},
         examples=tuple(
             StampedProbe(shown, before, shown, rng.random((channels, SIDE, SIDE)).astype(np.float32))
             for before in range(labels)
