@@ -11,7 +11,7 @@ from importlib import resources
 
 import numpy as np
 
-PRIOR_SD = 2.5  # of a coefficient on standardised features: weakly informative, Gelman et al. 2008
+PRIOR_SD = 10.0  # of a coefficient on standardised features: the loss left out is least with it, see docs/method.md
 ITERATIONS = 100
 SMALLEST = 1e-6  # share of the pixels; keeps the logarithm of an empty mask finite
 
@@ -35,9 +35,15 @@ class Calibration:
 
     def probability(self, relative_norm: float, below_median: float) -> float:
         """Probability in [0, 1] that a backdoor leads to a label with that norm, as a share of the pixels, so many nats
-        below the median of its model's."""
+        below the median of its model's.
+
+        By the rule of succession it is never more certain than the number of models allows: after n of them, the next
+        may be of a kind not seen yet with 1 / (n + 2).
+        """
         odds = self.intercept + self.size * math.log(max(relative_norm, SMALLEST)) + self.depth * below_median
-        return 1 / (1 + math.exp(-max(-500.0, min(500.0, odds))))
+        fitted = 1 / (1 + math.exp(-max(-500.0, min(500.0, odds))))
+        models = sum(self.models)
+        return (models * fitted + 1) / (models + 2)
 
 
 def shipped_calibration() -> Calibration:

@@ -48,6 +48,15 @@ def test_a_probability_is_one_whatever_the_evidence(norm: float, depth: float) -
     assert 0 <= shipped_calibration().probability(norm, depth) <= 1
 
 
+@pytest.mark.parametrize("models", [(9, 9), (50, 148)])
+def test_a_few_models_allow_little_certainty(models: tuple[int, int]) -> None:
+    calibration = Calibration(intercept=-20.0, size=-4.0, depth=2.0, models=models)
+    least = 1 / (sum(models) + 2)
+    assert calibration.probability(1e-6, 50.0) == pytest.approx(1 - least)
+    assert calibration.probability(1.0, 0.0) == pytest.approx(least, rel=1e-6)
+    assert calibration.probability(np.exp(-5.0), 0.0) == pytest.approx(0.5)
+
+
 def test_the_shipped_calibration_grows_with_the_evidence() -> None:
     shipped = shipped_calibration()
     assert shipped.size < 0 < shipped.depth
