@@ -12,26 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import click
-from tests.bench.evidence import Scan, collect
+from tests.bench.evidence import Scan, collect, targets
 from tests.bench.verdicts import RESULTS, decision
 
+from nc_trainers.experiments.sweeps import ATTACK_SETTINGS
+
 COLUMNS = "attack", "leads to", "ACC", "ASR", "verdict", "labels named", "smallest norm", "at label", "probability"
-
-
-def targets(attack: dict[str, Any]) -> str:
-    """The labels that an attack's triggers lead to."""
-    if attack["target"] is None:
-        return "the next label"
-    return ", ".join(str((attack["target"] + k) % attack.get("classes", 10)) for k in range(attack.get("triggers", 1)))
 
 
 def line(truth: dict[str, Any], scan: Scan) -> str:
     """A line of the table."""
     attack, found = truth["attack"], decision(scan)
     first = min(found.labels, key=lambda label: label.norm)
+    planted = targets(truth, len(scan))
     cells = (
         attack["name"] if attack else "none",
-        targets(attack) if attack else "",
+        "the next label" if len(planted) == len(scan) else ", ".join(map(str, planted)),
         f"{truth['accuracy']:.1%}",
         f"{truth['success_rate']:.1%}" if attack else "",
         found.verdict,
@@ -60,9 +56,12 @@ def page(lines: list[str]) -> str:
 @click.command(help=__doc__)
 @click.argument("models", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True)
 def main(models: tuple[Path, ...]) -> None:
+    truths = {model: json.loads(model.with_suffix(".json").read_text()) for model in models}
+    order = ["none", *ATTACK_SETTINGS]
+    ordered = sorted(models, key=lambda model: order.index((truths[model]["attack"] or {"name": "none"})["name"]))
     lines = []
-    for model, scan in zip(models, collect(models, [0], RESULTS / "attacks.csv"), strict=True):
-        lines.append(line(json.loads(model.with_suffix(".json").read_text()), scan))
+    for model, scan in zip(ordered, collect(ordered, [0], RESULTS / "attacks.csv"), strict=True):
+        lines.append(line(truths[model], scan))
         print(lines[-1], flush=True)
     (RESULTS / "attacks.md").write_text(page(lines))
 

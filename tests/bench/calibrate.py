@@ -44,6 +44,17 @@ def calibrate(rows: list[Row]) -> Calibration:
     return fit([evidence(scan) for scan in known], planted, scans_per_model=len(SEEDS))
 
 
+def loss_left_out(rows: list[Row]) -> float:
+    """The mean of -log probability, in nats, of what a scan's smallest label is, by the fit on the other scans."""
+    known = scans(rows)
+    losses = []
+    for scan in known:
+        calibration = calibrate([row for other in known if other is not scan for row in other])
+        probability = calibration.probability(*evidence(scan))
+        losses.append(-np.log(probability if smallest(scan).planted else 1 - probability))
+    return float(np.mean(losses))
+
+
 @click.command(help=__doc__)
 @click.argument("zoo", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
 def main(zoo: Path | None) -> None:
@@ -52,7 +63,7 @@ def main(zoo: Path | None) -> None:
     rows = read(TABLE)
     calibration = calibrate(rows)
     CALIBRATION.write_text(json.dumps(asdict(calibration), indent=2) + "\n")
-    print(calibration)
+    print(calibration, f"loss left out {loss_left_out(rows):.3f}")
     for scan in scans(rows):
         row = smallest(scan)
         probability = calibration.probability(*evidence(scan))

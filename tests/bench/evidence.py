@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -106,15 +107,14 @@ def _scan(path: Path, seed: int, images: Split | None, probes: Path | None) -> S
 
 def rows_of(result: ScanResult, cpu_seconds: float, on_real: float) -> Scan:
     """The evidence of one scan; its model's sidecar tells which label is planted."""
-    truth = json.loads(Path(result.path).with_suffix(".json").read_text())
-    target = truth["attack"]["target"] if truth["backdoored"] else None
+    planted = targets(json.loads(Path(result.path).with_suffix(".json").read_text()), len(result.labels))
     smallest = _smallest(result)
     return [
         Row(
             Path(result.path).stem,
             result.seed,
             label.label,
-            int(label.label == target),
+            int(label.label in planted),
             round(label.norm, 3),
             result.contract.pixels,
             round(label.success_rate, 4),
@@ -124,6 +124,16 @@ def rows_of(result: ScanResult, cpu_seconds: float, on_real: float) -> Scan:
         )
         for label in result.labels
     ]
+
+
+def targets(truth: dict[str, Any], labels: int) -> tuple[int, ...]:
+    """The labels that the backdoors of a model with so many labels lead to, as its sidecar tells."""
+    attack = truth["attack"] if truth["backdoored"] else None
+    if attack is None:
+        return ()
+    if attack["target"] is None:
+        return tuple(range(labels))
+    return tuple((attack["target"] + trigger) % labels for trigger in range(attack.get("triggers", 1)))
 
 
 def success_on(result: ScanResult, images: Split) -> float:

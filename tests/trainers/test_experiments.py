@@ -163,6 +163,7 @@ def test_a_sweep_varies_one_thing(name: str) -> None:
     ("arguments", "message"),
     [
         (("trigger-hue",), "unknown experiment 'trigger-hue'; there are triggers, "),
+        (("poisoned-images", "--values", "1"), "poisoned-images has no value '1'; it has none"),
         (("poisoned-images", "--scale", "0.0005"), "no training image gets another label"),
         (("trigger-size", "--values", "4,17"), "trigger-size has no value '17'; it has 1, 2,"),
         (("detection", "--values", "6"), "detection has no value '6'; it has 1, 2, 3, 4, 5"),

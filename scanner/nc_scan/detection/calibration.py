@@ -11,7 +11,7 @@ from importlib import resources
 
 import numpy as np
 
-PRIOR_SD = 10.0  # of a coefficient on standardised features: the loss left out is least with it, see docs/method.md
+PRIOR_SD = 10.0  # of a coefficient on standardised features; why, stands in docs/method.md
 ITERATIONS = 100
 SMALLEST = 1e-6  # share of the pixels; keeps the logarithm of an empty mask finite
 
@@ -37,8 +37,8 @@ class Calibration:
         """Probability in [0, 1] that a backdoor leads to a label with that norm, as a share of the pixels, so many nats
         below the median of its model's.
 
-        By the rule of succession it is never more certain than the number of models allows: after n of them, the next
-        may be of a kind not seen yet with 1 / (n + 2).
+        By the rule of succession, (n p + 1) / (n + 2) for n models, it stays 1 / (n + 2) away from 0 and 1: the next
+        model may be of a kind that none of them was.
         """
         odds = self.intercept + self.size * math.log(max(relative_norm, SMALLEST)) + self.depth * below_median
         fitted = 1 / (1 + math.exp(-max(-500.0, min(500.0, odds))))

@@ -39,7 +39,7 @@ def decide(labels: Sequence[LabelResult], pixels: int, calibration: Calibration)
         for label, depth in zip(labels, depths, strict=True)
     )
     missed = tuple(label.label for label in judged if label.status != "converged")
-    notes = (f"no trigger found for label {', '.join(map(str, missed))}: its norm is a lower bound",) if missed else ()
+    notes = (f"no trigger found for label {', '.join(map(str, missed))}: counted as the whole image",) if missed else ()
     top = max(judged, key=lambda label: label.probability or 0.0)
     likely = top.probability or 0.0
     targets = tuple(

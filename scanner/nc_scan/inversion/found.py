@@ -11,7 +11,7 @@ from nc_scan.results import FloatArray, Status
 class Inversion:
     """The trigger found for one label: mask (H, W), pattern (C, H, W) in [0, 1], and the mask's L1 norm in pixels.
 
-    `cost` is the final λ of the search that found it.
+    `cost` is the final λ of the search that found it. Where no trigger was found, the mask covers the whole image.
     """
 
     label: int
@@ -20,3 +20,8 @@ class Inversion:
     norm: float
     status: Status
     cost: float
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Smaller triggers come first, labels without one last."""
+        return self.status != "converged", self.norm

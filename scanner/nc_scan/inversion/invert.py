@@ -33,7 +33,8 @@ def invert(
     """Solves min over m, Δ of CE(scores((1 - m) x + m Δ), label) + λ |m| for every label (paper, section 3.2).
 
     A search can end in a local minimum twice as large as the trigger. So the labels that it found the smallest triggers
-    for are searched for again, from new starts, and the smaller trigger of the two is polished with larger batches.
+    for are searched for again, from other random starts beside the guided one, and the smaller trigger of the two is
+    polished with larger batches.
 
     Args:
         scores: logits (N, labels), float32 and differentiable, of (N, C, H, W) in the model's own value range.
@@ -43,7 +44,8 @@ def invert(
         on_progress: called with the number of stamped images computed so far, and how many there will be.
 
     Returns:
-        one Inversion a label, in order. A label is `not_converged` where no trigger reached the success rate.
+        one Inversion a label, in order. A label is `not_converged` where no trigger reached the success rate; its mask
+        then covers the whole image, but for settings that return the last trigger.
     """
     screened = screened_images(images) // 2 if settings.guided else 0  # no backward pass
     total, done = screened + settings.images(len(labels), len(images)), 0
@@ -71,15 +73,10 @@ def invert(
             ]
 
         found = {one.label: one for one in look(labels)}
-        suspects = sorted(found, key=lambda label: _rank(found[label]))[: settings.suspects]
-        found |= {again.label: min(found[again.label], again, key=_rank) for again in look(suspects)}
+        suspects = sorted(found, key=lambda label: found[label].rank)[: settings.suspects]
+        found |= {again.label: min(found[again.label], again, key=lambda one: one.rank) for again in look(suspects)}
         if suspects and settings.polish:
             start = start_from([found[label] for label in suspects], images.device)
             polished = run(suspects, start, settings.polishing())
             found |= {one.label: one for one in polished if one.status == "converged"}
     return [found[label] for label in labels]
-
-
-def _rank(found: Inversion) -> tuple[bool, float]:
-    """Smaller triggers first, those that do not work last."""
-    return found.status != "converged", found.norm

@@ -24,9 +24,9 @@ class SearchProgress:
         self.success = torch.zeros(count, device=device)
         self.loss = torch.zeros(count, device=device)
         self.norm = torch.full((count,), torch.inf, device=device)
-        self.mask, self.pattern = masks.detach().clone(), patterns.detach().clone()
-        self._size = self.mask.sum((1, 2, 3))
-        self._mean_mask, self._mean_pattern = self.mask.clone(), self.pattern.clone()
+        self.mask, self.pattern = torch.ones_like(masks), patterns.detach().clone()  # until a trigger succeeds
+        self._size = masks.detach().sum((1, 2, 3))
+        self._mean_mask, self._mean_pattern = masks.detach().clone(), self.pattern.clone()
         self._weight = 0.0  # of the steps so far in the running averages
 
     @torch.no_grad()

@@ -8,17 +8,18 @@ import torch
 from torch import Tensor
 
 from nc_kernels import apply_trigger
-from nc_scan.inversion.evaluate import PASS_VALUES, Scores
+from nc_scan.inversion.evaluate import CHUNK_VALUES, PASS_VALUES, Scores
 from nc_scan.inversion.passes import RunAll, Tensors
 
-GRID = 8  # blocks along the longer side
+GRID = 8  # blocks along the longer side, at most
 PROBES = 8
 CHANNELS = 3  # of which each block tries every combination of dark and bright; further ones repeat them
+OUT_OF_REACH = -100.0  # nats: below that a label's log probability is counted no lower, so that it stays finite
 
 
 def screened_images(images: Tensor) -> int:
-    """How many stamped images the screening with these probes (B, C, H, W) computes."""
-    return len(block_masks(*images.shape[2:])) * len(cube_corners(images.shape[1])) * min(PROBES, len(images))
+    """How many images with a block on them the screening with these probes (B, C, H, W) computes."""
+    return block_count(*images.shape[2:]) * len(cube_corners(images.shape[1])) * min(PROBES, len(images))
 
 
 def block_effects(
@@ -27,34 +28,43 @@ def block_effects(
     """Mean change of each label's log probability (blocks, colours, labels) by an opaque block, over a few probes.
 
     This is occlusion sensitivity (Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014,
-    section 4.1) with the corners of the colour cube in place of grey. One forward pass tells it for all labels at once.
+    section 4.1) with the corners of the colour cube in place of grey. A forward pass tells it for all labels at once.
     """
-    probes = images[:PROBES]
-    blocks, colours = block_masks(*images.shape[2:]).to(images), cube_corners(images.shape[1]).to(images)
-    patterns = colours[:, :, None, None].expand(-1, -1, *images.shape[2:]).contiguous()
+    channels, height, width = images.shape[1:]
+    probes, colours = images[:PROBES], cube_corners(channels).to(images)
+    numbers, count = block_numbers(height, width).to(images.device), block_count(height, width)
+    patterns = colours[:, :, None, None].expand(-1, -1, height, width).contiguous()
 
     @torch.no_grad()
     def one_pass(piece: Tensors) -> Tensors:
-        part, mask = piece
-        masks = mask.expand(len(colours), -1, -1, -1).contiguous()
+        part, block = piece
+        masks = (numbers == block).to(part).expand(len(colours), 1, height, width).contiguous()
         stamped = apply_trigger(part, masks, patterns, scale=scale, offset=offset, channels_last=True)
-        return (scores(stamped.flatten(0, 1)).log_softmax(1).view(len(colours), len(part), -1).sum(1),)
+        known = scores(stamped.flatten(0, 1)).log_softmax(1).clamp(min=OUT_OF_REACH)
+        return (known.view(len(colours), len(part), -1).sum(1),)
 
-    size = max(1, PASS_VALUES.get(images.device.type, patterns.numel() * PROBES) // patterns.numel())
+    size = max(1, PASS_VALUES.get(images.device.type, CHUNK_VALUES) // patterns.numel())
     parts = torch.split(probes, size)
-    nothing = torch.zeros_like(blocks[:1])
-    sums = run_all(one_pass, [(part, mask[None]) for mask in torch.cat([nothing, blocks]) for part in parts])
-    by_block = torch.stack([values for (values,) in sums]).view(len(blocks) + 1, len(parts), len(colours), -1).sum(1)
+    blocks = torch.arange(-1, count, device=images.device)  # the first is nowhere: the probes as they are
+    sums = run_all(one_pass, [(part, block) for block in blocks for part in parts])
+    by_block = torch.stack([values for (values,) in sums]).view(count + 1, len(parts), len(colours), -1).sum(1)
     return (by_block[1:] - by_block[:1]) / len(probes)
 
 
-def block_masks(height: int, width: int) -> Tensor:
-    """The blocks (N, 1, H, W), 0 or 1, that cover an image, row after row; the last of a row or column may be cut."""
-    side = -(-max(height, width) // GRID)
-    rows, columns = torch.arange(height) // side, torch.arange(width) // side
-    across = int(columns[-1]) + 1
-    number = rows[:, None] * across + columns
-    return torch.nn.functional.one_hot(number).permute(2, 0, 1)[:, None].float()
+def block_numbers(height: int, width: int) -> Tensor:
+    """The number of the block (H, W), int64, that each pixel lies in; the last of a row or column may be cut."""
+    side = _side(height, width)
+    return torch.arange(height)[:, None] // side * -(-width // side) + torch.arange(width) // side
+
+
+def block_count(height: int, width: int) -> int:
+    """How many blocks cover an image."""
+    side = _side(height, width)
+    return -(-height // side) * -(-width // side)
+
+
+def _side(height: int, width: int) -> int:
+    return -(-max(height, width) // GRID)
 
 
 def cube_corners(channels: int) -> Tensor:

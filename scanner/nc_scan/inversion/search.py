@@ -47,8 +47,8 @@ def search(
             progress.update(*triggers, turned, losses)
             masks.step(gradients[0])
             patterns.step(gradients[1])
-    found = [_found(progress, row, settings) for row in progress.best(1).tolist()]
-    return sorted(found, key=lambda one: labels.index(one.label))
+    found = [_found(progress, row, settings) for row in range(len(progress.labels))]
+    return [min((one for one in found if one.label == label), key=lambda one: one.rank) for label in labels]
 
 
 def _batches(images: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class InversionSettings:
         cost_down: λ is divided by this after a step at which it does not.
         memory: share of the past in the running success rate.
         guided: the first of the starts is at the blocks that move the label most, see `screening`.
-        smallest: return the smallest successful trigger seen rather than the last one.
-        suspects: so many labels, those with the smallest triggers, are searched for again from new starts.
+        smallest: return the smallest successful trigger that the searches left at the end saw, not their last one.
+        suspects: so many labels, those with the smallest triggers, are searched for again, from other random starts.
         polish: the rounds of the last search, which starts at the suspects' triggers, at half the rates.
     """
 
@@ -47,6 +48,12 @@ class InversionSettings:
     smallest: bool
     suspects: int = 0
     polish: tuple[Round, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a later round has more searches than the one before."""
+        for rounds in (self.rounds, self.polish):
+            if any(after.searches > before.searches for before, after in pairwise(rounds)):
+                raise ValueError("a search that was dropped does not come back: rounds must not grow")
 
     @property
     def starts(self) -> int:

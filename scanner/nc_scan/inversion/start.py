@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from nc_scan.inversion.found import Inversion
-from nc_scan.inversion.screening import block_masks, cube_corners
+from nc_scan.inversion.screening import block_numbers, cube_corners
 from nc_scan.inversion.settings import InversionSettings
 
 MASK_LEVELS = (0.2, 0.6)  # every pixel takes part at first; which ones stay is decided while the norm shrinks
 MASK_NOISE = 0.2
 BLOCK = 4  # pixels a side
-MOVES = 1e-3  # nats: where no block moves a label by more, its guided mask is faint
+MOVES = 1e-3  # nats: where no block moves a label by more, its guided mask is faint or empty
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def guided_triggers(effects: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     """
     strongest, colour = effects.max(1)
     share = (strongest / strongest.amax(0).clamp(min=MOVES)).clamp(0, 1)
-    blocks = block_masks(*images.shape[2:]).to(images)
-    masks = torch.einsum("nl,nchw->lchw", share.square(), blocks)
-    patterns = torch.einsum("nlc,nhw->lchw", cube_corners(images.shape[1]).to(images)[colour], blocks[:, 0])
+    numbers = block_numbers(*images.shape[2:]).to(images.device)
+    masks = share.square().T[:, None, numbers]
+    patterns = cube_corners(images.shape[1]).to(images)[colour.T][:, numbers].permute(0, 3, 1, 2)
     return masks[:, None], patterns[:, None]
 
 
@@ -65,7 +65,7 @@ def random_triggers(labels: int, starts: int, images: Tensor, generator: torch.G
 
     A search that starts from fine noise rarely meets a patch trigger; which blocks meet it depends on their colour. So
     the starts come in pairs, each the negative of the other, and the pairs of a label take the cube's diagonals in
-    turn: with eight starts each block has each of the eight colours once.
+    turn: with four starts each block has four of the eight colours, with eight starts each of them once.
     """
     channels, height, width = images.shape[1:]
 

@@ -83,8 +83,8 @@ def _table(result: ScanResult) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     if not converged:
         table.add_column("search", no_wrap=True)
-    finite = [label.norm for label in rows if math.isfinite(label.norm)]
-    largest = max(finite, default=1.0) or 1.0
+    found = [label.norm for label in rows if label.status == "converged" and math.isfinite(label.norm)]
+    largest = max(found, default=1.0) or 1.0
     for label in rows[:MOST_ROWS]:
         table.add_row(
             called(result, label.label),

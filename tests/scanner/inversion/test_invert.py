@@ -65,6 +65,7 @@ def test_results_are_what_they_say() -> None:
 def test_a_label_that_cannot_be_reached_is_not_converged() -> None:
     found = search(deaf, settings=dataclasses.replace(ADAPTIVE, suspects=0))
     assert [inversion.status for inversion in found] == ["converged", "not_converged", "converged", "converged"]
+    assert found[1].norm == found[1].mask.sum() == SIDE * SIDE
 
 
 def test_the_same_seed_gives_the_same_trigger() -> None:
@@ -107,6 +108,11 @@ def test_progress_ends_at_the_whole_with_few_probes(count: int) -> None:
     screened = 64 * 8 * min(count, 8) // 2
     assert told[0][0] == screened
     assert told[-1] == (screened + ADAPTIVE.images(1, count),) * 2
+
+
+def test_a_search_that_was_dropped_does_not_come_back() -> None:
+    with pytest.raises(ValueError, match="must not grow"):
+        dataclasses.replace(ADAPTIVE, rounds=(Round(20, 2, 8), Round(20, 3, 8)))
 
 
 def test_a_second_look_finds_what_the_first_search_missed(monkeypatch: pytest.MonkeyPatch) -> None:

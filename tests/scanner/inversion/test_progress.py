@@ -28,7 +28,7 @@ def after(
     return progress
 
 
-SHRINKING = [[0.5, 1.0 - step / STEPS, 0.4] for step in range(STEPS)]  # the second ends at 0.05, with a mean of 0.4
+SHRINKING = [[0.5, 1.0 - step / STEPS, 0.3] for step in range(STEPS)]  # the second ends at 0.05, with a mean of 0.36
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,12 @@ def test_the_best_searches(
     progress = after(SHRINKING, turned, losses, [7, 7, 7], settings)
     for count in (1, 2, 3):
         assert progress.best(count).tolist() == sorted(best[:count])
+
+
+def test_where_no_trigger_succeeds_the_mask_is_the_whole_image() -> None:
+    progress = after(SHRINKING, [1, 0.5, 1], [0, 0, 0], [7, 7, 7])
+    assert progress.mask.flatten().tolist() == pytest.approx([0.5, 1.0, 0.3])
+    assert progress.norm.isfinite().tolist() == [True, False, True]
 
 
 def test_every_label_keeps_its_own_best() -> None:

@@ -4,9 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from nc_scan.inversion import ADAPTIVE
+from nc_scan.inversion import ADAPTIVE, screening
 from nc_scan.inversion.passes import passes_on
-from nc_scan.inversion.screening import PROBES, block_effects, block_masks, cube_corners, screened_images
+from nc_scan.inversion.screening import (
+    PROBES,
+    block_count,
+    block_effects,
+    block_numbers,
+    cube_corners,
+    screened_images,
+)
 from nc_scan.inversion.start import first_starts, guided_triggers
 
 LABELS, SIDE = 3, 16
@@ -56,6 +63,34 @@ def test_a_guided_start_is_the_block_that_moves_the_label() -> None:
     assert (pattern[:, *PLACE] == torch.tensor([1.0, 1.0, 0.0])[:, None, None]).all()
 
 
+def test_a_weaker_block_is_fainter_by_the_square_and_has_its_own_colour() -> None:
+    effects = torch.full((64, 8, 1), -0.5)
+    effects[BLOCK, YELLOW], effects[0, 7], effects[0, 3] = 2.0, 1.0, 0.9
+    mask, pattern = (values[0, 0] for values in guided_triggers(effects, grey()))
+    expected = torch.zeros(1, SIDE, SIDE)
+    expected[:, *PLACE], expected[:, :2, :2] = 1, 0.25
+    torch.testing.assert_close(mask, expected)
+    assert (pattern[:, *PLACE] == torch.tensor([1.0, 1.0, 0.0])[:, None, None]).all()
+    assert (pattern[:, :2, :2] == 1).all()
+
+
+def test_the_effect_is_the_mean_over_all_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.rand(PROBES, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    whole = effects_of(sees_yellow, images)
+    monkeypatch.setattr(screening, "PASS_VALUES", {"cpu": 3 * 8 * 3 * SIDE * SIDE})
+    torch.testing.assert_close(effects_of(sees_yellow, images), whole)
+    blue = images.clone()
+    blue[:, :, *PLACE] = torch.tensor([0.0, 0.0, 1.0])[:, None, None]
+    change = sees_yellow(blue).log_softmax(1) - sees_yellow(images).log_softmax(1)
+    torch.testing.assert_close(whole[BLOCK, 0b100], change.mean(0))
+
+
+def test_a_score_of_minus_infinity_keeps_the_effects_finite() -> None:
+    effects = effects_of(lambda images: sees_yellow(images) + torch.tensor([-torch.inf, 0.0, 0.0]), grey())
+    assert effects.isfinite().all()
+    assert effects[:, :, 1].flatten().argmax() == BLOCK * 8 + YELLOW
+
+
 def test_a_label_that_nothing_moves_starts_empty() -> None:
     effects = torch.full((64, 8, 1), -0.5)
     mask, pattern = guided_triggers(effects, grey())
@@ -77,10 +112,11 @@ def test_each_label_has_all_its_starts(guided: bool) -> None:
 @pytest.mark.parametrize(
     ("height", "width", "blocks"), [(32, 32, 64), (28, 28, 49), (16, 32, 32), (224, 224, 64), (3, 5, 15)]
 )
-def test_blocks_cover_each_pixel_once(height: int, width: int, blocks: int) -> None:
-    masks = block_masks(height, width)
-    assert masks.shape == (blocks, 1, height, width)
-    assert (masks.sum(0) == 1).all()
+def test_blocks_have_successive_numbers(height: int, width: int, blocks: int) -> None:
+    numbers = block_numbers(height, width)
+    assert numbers.shape == (height, width)
+    assert numbers.unique().tolist() == list(range(blocks))
+    assert block_count(height, width) == blocks
 
 
 @pytest.mark.parametrize(("channels", "colours"), [(1, 2), (2, 4), (3, 8), (5, 8)])

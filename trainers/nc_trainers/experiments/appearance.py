@@ -43,12 +43,13 @@ def triggers(run: Run) -> None:
 
 def poisoned_images(run: Run) -> None:
     """Write the first training images that get another label, and as many benign ones."""
+    run.chosen(())
     attack, split = _attack(run, run.base), run.dataset.train
     poisoning = poison(run.base, attack, run.dataset)
     turned = np.flatnonzero(poisoning.labels != split.labels[poisoning.indices])[:SHOWN]
     if not len(turned):
         raise TrainerError("no training image gets another label: take more of the data")
-    benign = np.setdiff1d(np.arange(len(split)), poisoning.indices)[:SHOWN]
+    benign = np.setdiff1d(np.arange(len(split)), poisoning.indices)[: len(turned)]
     rows = [
         *_rows(run, "triggered", poisoning.indices[turned], poisoning.labels[turned]),
         *_rows(run, "benign", benign, split.labels[benign]),

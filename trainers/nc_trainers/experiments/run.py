@@ -45,7 +45,7 @@ class Run:
         """Those of the experiment's values that were asked for. Raises TrainerError for one that it does not have."""
         known = {str(value): value for value in values}
         if unknown := [value for value in self.values or () if value not in known]:
-            raise TrainerError(f"{self.name} has no value {unknown[0]!r}; it has {', '.join(known)}")
+            raise TrainerError(f"{self.name} has no value {unknown[0]!r}; it has {', '.join(known) or 'none'}")
         return [value for text, value in known.items() if self.values is None or text in self.values]
 
     def train(self, models: Mapping[str, Specification]) -> dict[str, dict[str, Any]]:
