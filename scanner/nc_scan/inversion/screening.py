@@ -53,18 +53,13 @@ def block_effects(
 
 def block_numbers(height: int, width: int) -> Tensor:
     """The number of the block (H, W), int64, that each pixel lies in; the last of a row or column may be cut."""
-    side = _side(height, width)
+    side = -(-max(height, width) // GRID)
     return torch.arange(height)[:, None] // side * -(-width // side) + torch.arange(width) // side
 
 
 def block_count(height: int, width: int) -> int:
     """How many blocks cover an image."""
-    side = _side(height, width)
-    return -(-height // side) * -(-width // side)
-
-
-def _side(height: int, width: int) -> int:
-    return -(-max(height, width) // GRID)
+    return int(block_numbers(height, width)[-1, -1]) + 1
 
 
 def cube_corners(channels: int) -> Tensor:
