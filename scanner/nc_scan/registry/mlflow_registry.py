@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,19 +71,11 @@ class Subject:
 
     def tag(self, client: MlflowClient, tags: dict[str, str]) -> None:
         """Sets the tags in their order."""
-        from mlflow.exceptions import MlflowException
-
         for key, value in tags.items():
-            try:
-                self._tag(client, key, value)
-            except MlflowException:  # where another scanner has just created it, a second attempt changes it
-                self._tag(client, key, value)
-
-    def _tag(self, client: MlflowClient, key: str, value: str) -> None:
-        if self.run_id:
-            client.set_tag(self.run_id, key, value)
-        else:
-            client.set_model_version_tag(self.name, self.version, key, value)
+            if self.run_id:
+                _set(client.set_tag, self.run_id, key, value)
+            else:
+                _set(client.set_model_version_tag, self.name, self.version, key, value)
 
 
 def _client() -> MlflowClient:
@@ -208,7 +200,21 @@ def _promote(client: MlflowClient, subject: Subject, alias: str, outcome: Outcom
     for key in ("verdict", "sha256"):
         if tags.get(PREFIX + key) != getattr(outcome, key):
             raise RegistryError(f"{subject.address}: another scan says {tags.get(PREFIX + key)!r}, {alias} stays")
-    client.set_registered_model_alias(subject.name, alias, subject.version)
+    _set(client.set_registered_model_alias, subject.name, alias, subject.version)
+
+
+def _set(write: Callable[..., None], *values: str) -> None:
+    """Creates or changes a tag or an alias.
+
+    A server that finds none inserts it, and of two scanners that insert at once it refuses the slower; a second
+    attempt finds what the other has inserted, and changes it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        write(*values)
+    except MlflowException:
+        write(*values)
 
 
 @contextlib.contextmanager

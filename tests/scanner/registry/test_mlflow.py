@@ -315,23 +315,24 @@ def test_two_scanners_at_once(tracking: Any, register: Register) -> None:
     assert json.loads(report)["finished"] == tags(tracking, name)["finished"]
 
 
-def test_a_tag_that_another_scanner_has_just_created(
-    tracking: Any, register: Register, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("method", "writes"), [("set_model_version_tag", 6), ("set_registered_model_alias", 1)])
+def test_what_another_scanner_has_just_created(
+    tracking: Any, register: Register, monkeypatch: pytest.MonkeyPatch, method: str, writes: int
 ) -> None:
     name = register({"model.onnx": "clean"})
-    set_tag, raced = MlflowClient.set_model_version_tag, set()
+    write, raced = getattr(MlflowClient, method), set()
 
-    def race(client: MlflowClient, name: str, version: str, key: str, value: str) -> None:
-        if key not in raced:
-            raced.add(key)
-            set_tag(client, name, version, key, "of another scanner")
-            raise MlflowException("BAD_REQUEST: UNIQUE constraint failed: model_version_tags.key")
-        set_tag(client, name, version, key, value)
+    def race(client: MlflowClient, *values: str) -> None:
+        """The server's answer where another insert of the same key came first."""
+        if values[:-1] not in raced:
+            raced.add(values[:-1])
+            raise MlflowException("BAD_REQUEST: UNIQUE constraint failed")
+        write(client, *values)
 
-    monkeypatch.setattr(MlflowClient, "set_model_version_tag", race)
+    monkeypatch.setattr(MlflowClient, method, race)
     assert scan(f"models:/{name}/1", "production").verdict == "clean"
-    assert len(raced) == 6
-    assert "of another scanner" not in tags(tracking, name).values()
+    assert len(raced) == writes
+    assert tags(tracking, name)["verdict"] == "clean"
     assert aliases(tracking, name) == {"production": "1"}
 
 
