@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,14 +35,15 @@ def invert(
 
     A search can end in a local minimum twice as large as the trigger. So the labels that it found the smallest triggers
     for are searched for again, from other random starts beside the guided one, and the smaller trigger of the two is
-    polished with larger batches.
+    polished with larger batches. A backdoor may lead to several labels: all those with a small trigger are looked at.
 
     Args:
         scores: logits (N, labels), float32 and differentiable, of (N, C, H, W) in the model's own value range.
         images: probes (B, C, H, W) in [0, 1], on the device to compute on.
         scale, offset: the model's input contract, one value or one a channel: it reads pixel * scale + offset.
         generator: decides the starts and the order of the probes.
-        on_progress: called with the number of stamped images computed so far, and how many there will be.
+        on_progress: called with the number of stamped images computed so far, and how many there will be; that grows
+            where there are more suspects than the least number.
 
     Returns:
         one Inversion a label, in order. A label is `not_converged` where no trigger reached the success rate; its mask
@@ -73,10 +75,20 @@ def invert(
             ]
 
         found = {one.label: one for one in look(labels)}
-        suspects = sorted(found, key=lambda label: found[label].rank)[: settings.suspects]
+        suspects = _suspects(found, settings)
+        total = screened + settings.images(len(labels), len(images), len(suspects))
         found |= {again.label: min(found[again.label], again, key=lambda one: one.rank) for again in look(suspects)}
         if suspects and settings.polish:
             start = start_from([found[label] for label in suspects], images.device)
             polished = run(suspects, start, settings.polishing())
             found |= {one.label: one for one in polished if one.status == "converged"}
     return [found[label] for label in labels]
+
+
+def _suspects(found: dict[int, Inversion], settings: InversionSettings) -> list[int]:
+    """The labels to look at again, the smallest trigger first."""
+    if not settings.suspects:
+        return []
+    small = settings.small * float(np.median([one.norm for one in found.values()]))
+    ranked = sorted(found.values(), key=lambda one: one.rank)
+    return [one.label for place, one in enumerate(ranked) if place < settings.suspects or one.norm < small]

@@ -31,7 +31,9 @@ class InversionSettings:
         memory: share of the past in the running success rate.
         guided: the first of the starts is at the blocks that move the label most, see `screening`.
         smallest: return the smallest successful trigger that the searches left at the end saw, not their last one.
-        suspects: so many labels, those with the smallest triggers, are searched for again, from other random starts.
+        suspects: at least so many labels, those with the smallest triggers, are searched for again, from other random
+            starts; none where it is 0.
+        small: so is every label whose trigger is smaller than this share of the median of all.
         polish: the rounds of the last search, which starts at the suspects' triggers, at half the rates.
     """
 
@@ -47,6 +49,7 @@ class InversionSettings:
     guided: bool
     smallest: bool
     suspects: int = 0
+    small: float = 0.0
     polish: tuple[Round, ...] = ()
 
     def __post_init__(self) -> None:
@@ -76,9 +79,10 @@ class InversionSettings:
             polish=(),
         )
 
-    def images(self, labels: int, probes: int) -> int:
-        """How many stamped images the searches of an inversion with so many probes compute."""
-        suspects = min(labels, self.suspects)
+    def images(self, labels: int, probes: int, suspects: int | None = None) -> int:
+        """How many stamped images the searches of an inversion with so many probes compute; by default with the least
+        number of suspects."""
+        suspects = min(labels, self.suspects) if suspects is None else suspects
         return (labels + suspects) * _images(self.rounds, probes) + suspects * _images(self.polish, probes)
 
 
@@ -99,6 +103,7 @@ ADAPTIVE = InversionSettings(
     guided=True,
     smallest=True,
     suspects=2,
+    small=0.5,
     polish=(Round(80, 1, 32),),
 )
 """λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""

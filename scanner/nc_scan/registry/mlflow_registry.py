@@ -203,7 +203,7 @@ def _promote(client: MlflowClient, subject: Subject, alias: str, outcome: Outcom
     _set(client.set_registered_model_alias, subject.name, alias, subject.version)
 
 
-def _set(write: Callable[..., None], *values: str) -> None:
+def _set(write: Callable[..., object], *values: str) -> None:
     """Creates or changes a tag or an alias.
 
     A server that finds none inserts it, and of two scanners that insert at once it refuses the slower; a second

@@ -27,7 +27,10 @@ class Tick:
 
 @dataclass(frozen=True)
 class Bar:
-    """A label's norm or count; `name` is empty where the bars stand too close for names."""
+    """A label's norm or count; `name` is empty where the bars stand too close for names.
+
+    Where no trigger was `found` for the label, the bar reaches the top, whatever its value.
+    """
 
     x: float
     y: float
@@ -36,6 +39,7 @@ class Bar:
     label: int
     value: float
     suspected: bool
+    found: bool
     name: str
 
 
@@ -52,10 +56,16 @@ class BarChart:
     left: float = LEFT
     right: float = WIDTH - RIGHT
 
+    @property
+    def missed(self) -> int:
+        """How many labels no trigger was found for."""
+        return sum(not bar.found for bar in self.bars)
+
 
 @dataclass(frozen=True)
 class BoxPlot:
-    """Minimum, quartiles and maximum of the norms of the labels that are not suspected, as in the paper's figure 5.
+    """Minimum, quartiles and maximum of the norms of the labels that are not suspected, as in the paper's figure 5,
+    without labels that no trigger was found for.
 
     `suspected` are the norms of the others. All values are positions on the x axis.
     """
@@ -75,19 +85,21 @@ class BoxPlot:
 
 def norms_chart(result: ScanResult) -> BarChart:
     """The norms of all labels whose norm is finite, in ascending order, and the threshold."""
-    norms = [(label.label, label.norm) for label in _finite(result.labels)]
-    return _bar_chart(norms, result.target_labels, result.threshold, HEIGHT)
+    labels = _finite(result.labels)
+    norms = [(label.label, label.norm) for label in labels]
+    found = {label.label for label in _found(result)}
+    return _bar_chart(norms, found, result.target_labels, result.threshold, HEIGHT)
 
 
 def histogram_chart(result: ScanResult) -> BarChart:
     """How many probes the model gives each label, in the order of the labels."""
     counts = [(label, float(count)) for label, count in enumerate(result.probes.histogram)]
-    return _bar_chart(counts, result.target_labels, None, HISTOGRAM_HEIGHT)
+    return _bar_chart(counts, set(dict(counts)), result.target_labels, None, HISTOGRAM_HEIGHT)
 
 
 def box_plot(result: ScanResult) -> BoxPlot | None:
-    """None where fewer than two labels are not suspected."""
-    labels = _finite(result.labels)
+    """None where there are fewer than two such labels."""
+    labels = _found(result)
     ordinary = [label.norm for label in labels if label.label not in result.target_labels]
     if len(ordinary) < 2:
         return None
@@ -102,24 +114,30 @@ def box_plot(result: ScanResult) -> BoxPlot | None:
 
 
 def _bar_chart(
-    values: list[tuple[int, float]], suspects: tuple[int, ...], threshold: float | None, height: float
+    values: list[tuple[int, float]],
+    found: set[int],
+    suspects: tuple[int, ...],
+    threshold: float | None,
+    height: float,
 ) -> BarChart:
-    ticks = _nice(max([value for _, value in values] + [threshold or 0.0]))
+    """The axis ends above the largest value among the labels `found`."""
+    ticks = _nice(max([value for label, value in values if label in found] + [threshold or 0.0]))
     floor, top = height - BOTTOM, ticks[-1]
     step = (WIDTH - LEFT - RIGHT) / max(len(values), 1)
 
     def y(value: float) -> float:
-        return round(floor - (floor - TOP) * value / top, 2)
+        return round(floor - (floor - TOP) * min(value / top, 1), 2)
 
     bars = tuple(
         Bar(
             x=round(LEFT + step * rank + 0.1 * step, 2),
-            y=y(value),
+            y=y(value if label in found else top),
             width=round(max(0.8 * step, VISIBLE if label in suspects else 0.0), 2),
-            height=round(floor - y(value), 2),
+            height=round(floor - y(value if label in found else top), 2),
             label=label,
             value=value,
             suspected=label in suspects,
+            found=label in found,
             name=str(label) if len(values) <= MOST_NAMED else "",
         )
         for rank, (label, value) in enumerate(values)
@@ -130,6 +148,12 @@ def _bar_chart(
 
 def _finite(labels: tuple[LabelResult, ...]) -> list[LabelResult]:
     return sorted((label for label in labels if math.isfinite(label.norm)), key=lambda label: label.norm)
+
+
+def _found(result: ScanResult) -> list[LabelResult]:
+    """Without the labels whose trigger is the whole image, for want of one."""
+    pixels = result.contract.pixels
+    return [label for label in _finite(result.labels) if label.status == "converged" or label.norm < pixels]
 
 
 def _nice(largest: float) -> list[float]:

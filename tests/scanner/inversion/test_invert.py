@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -130,6 +131,40 @@ def test_a_second_look_finds_what_the_first_search_missed(monkeypatch: pytest.Mo
     assert asked == [([0, 1, 2, 3], ADAPTIVE.rounds), ([2], ADAPTIVE.rounds), ([2], ADAPTIVE.polish)]
     assert found[2].norm == pytest.approx(found[2].mask.sum(), rel=1e-5)
     assert found[2].norm < 8
+
+
+@pytest.mark.parametrize(
+    ("norms", "suspects"),
+    [
+        ([30.0, 31.0, 9.0, 32.0], [2, 0]),  # at least two
+        ([12.0, 30.0, 9.0, 10.0, 31.0, 32.0, 33.0], [2, 3, 0]),  # a backdoor to three labels
+        ([9.0, 10.0, 11.0, 12.0], [0, 1]),  # all small: no label is unlike the others
+        ([None, None, 9.0, None], [2, 0]),
+        ([None, 30.0], [1, 0]),
+        ([9.0], [0]),
+    ],
+)
+def test_who_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, norms: list[float | None], suspects: list[int]
+) -> None:
+    """None is a label without a trigger."""
+    asked, told, mask = [], [], np.ones((SIDE, SIDE), np.float32)
+
+    def pretend(_evaluate, _images, labels, _start, settings, _generator, on_images):
+        asked.append(list(labels))
+        on_images(sum(part.steps * part.searches * part.batch for part in settings.rounds) * len(labels))
+        return [
+            Inversion(
+                label, mask, mask, norms[label] or SIDE**2, "converged" if norms[label] else "not_converged", 0.03
+            )
+            for label in labels
+        ]
+
+    monkeypatch.setattr(INVERT, "search", pretend)
+    search(lambda images: planted(images).repeat(1, 2), range(len(norms)), on_progress=lambda *both: told.append(both))
+    assert asked == [list(range(len(norms))), suspects, suspects]
+    assert told == sorted(told)
+    assert told[-1][0] == told[-1][1]
 
 
 def test_the_paper_keeps_the_cost_and_returns_the_last_trigger() -> None:

@@ -125,6 +125,31 @@ def test_the_bars_stand_in_order_and_the_suspected_one_is_below_the_threshold(ba
     assert all(math.isclose(bar.y + bar.height, chart.floor, abs_tol=0.02) for bar in chart.bars)
 
 
+def test_a_label_without_a_trigger_does_not_stretch_the_axis(backdoored: ScanResult) -> None:
+    pixels = backdoored.contract.pixels
+    whole = dataclasses.replace(backdoored.labels[0], status="not_converged", norm=float(pixels))
+    last = dataclasses.replace(backdoored.labels[1], status="not_converged")  # the paper's method returns what it has
+    odd = dataclasses.replace(backdoored, labels=(whole, last, *backdoored.labels[2:]))
+    chart, box = norms_chart(odd), box_plot(odd)
+    assert chart.ticks == norms_chart(backdoored).ticks
+    assert [bar.label for bar in chart.bars if not bar.found] == [0]
+    assert chart.bars[-1].y == chart.ticks[-1].at
+    assert chart.bars[-1].value == pixels
+    assert box is not None
+    assert box.ticks == box_plot(backdoored).ticks
+    assert "No trigger was found for 1 of them" in to_html(odd)
+    assert "outlined bar" in to_html(odd)
+    assert "outlined bar" not in to_html(backdoored)
+
+
+def test_where_no_label_has_a_trigger_all_bars_are_outlined(backdoored: ScanResult) -> None:
+    pixels = float(backdoored.contract.pixels)
+    none = tuple(dataclasses.replace(label, status="not_converged", norm=pixels) for label in backdoored.labels)
+    chart = norms_chart(dataclasses.replace(backdoored, labels=none, target_labels=()))
+    assert chart.missed == len(none)
+    assert box_plot(dataclasses.replace(backdoored, labels=none)) is None
+
+
 def test_the_histogram_has_a_bar_a_label_as_high_as_its_count(backdoored: ScanResult) -> None:
     chart = histogram_chart(backdoored)
     assert [(bar.label, bar.value) for bar in chart.bars] == list(enumerate(backdoored.probes.histogram))
