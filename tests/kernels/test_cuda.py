@@ -18,10 +18,10 @@ RESULTS = (np.float32, np.float64, np.float16, np.uint16)
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed: kernels.cu is not compiled for GPUs")
-def test_compiles_for_every_architecture(tmp_path: Path) -> None:
+def test_compiles_for_the_oldest_and_the_newest_gpu(tmp_path: Path) -> None:
     listed = subprocess.run(["nvcc", "--list-gpu-code"], capture_output=True, text=True, check=True).stdout.split()
-    assert len(listed) > 3
-    codes = [f"-gencode=arch={arch.replace('sm', 'compute')},code={arch}" for arch in listed]
+    assert len(listed) > 3  # in between the source is the same: it asks for no architecture
+    codes = [f"-gencode=arch={arch.replace('sm', 'compute')},code={arch}" for arch in (listed[0], listed[-1])]
     command = ["nvcc", "--threads=0", "-std=c++17", "-fatbin", "-Werror=all-warnings", *codes, str(cuda.SOURCE)]
     result = subprocess.run([*command, "-o", str(tmp_path / "kernels.fatbin")], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Generator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +27,7 @@ def fit_all(models: Mapping[str, Specification], dataset: Dataset, out: Path, jo
     """Train `jobs` models at a time; yield the name and the ground truth of each, or why there is none, once done.
 
     Closed early, as by an interruption, it ends the trainings at once: each has a checkpoint of its last whole epoch.
+    They end with this process, too, should it be killed.
     Raises TrainerError where a process was ended by somebody else.
     """
     return _one_by_one(models, dataset, out) if jobs == 1 else _side_by_side(models, dataset, out, jobs)
@@ -62,9 +64,18 @@ def _side_by_side(models: Mapping[str, Specification], dataset: Dataset, out: Pa
 def _start_worker(dataset: Dataset, threads: int) -> None:
     global _dataset
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too and ends the workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     keep_freed_memory()
     _dataset = dataset
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed ends nothing itself; its trainings would go on for hours."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _fit(specification: Specification, out: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ KERAS = """
 import sys, keras
 from keras import layers
 layer = layers.Conv2D(4, 3, activation="relu")
-size = (None, None, 3) if "open" in sys.argv[1] else (16, 16, 3)
+size = (None, None, 3) if sys.argv[1].endswith("open.keras") else (16, 16, 3)
 model = keras.Sequential([keras.Input(size), layer, layers.GlobalAveragePooling2D(), layers.Dense(5)])
 model.save(sys.argv[1])
 """
