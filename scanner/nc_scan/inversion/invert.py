@@ -18,6 +18,7 @@ from nc_scan.inversion.settings import InversionSettings
 from nc_scan.inversion.start import Start, first_starts, start_from
 
 OnProgress = Callable[[int, int], None]
+StartOf = Callable[[Sequence[int]], Start]
 
 
 def invert(
@@ -62,25 +63,26 @@ def invert(
         effects = block_effects(scores, images, scale, offset, run_all) if settings.guided else None
         count(screened)
 
-        def run(labels: Sequence[int], start: Start, settings: InversionSettings) -> list[Inversion]:
-            return search(evaluate, images, labels, start, settings, generator, count)
-
-        def look(labels: Sequence[int]) -> list[Inversion]:
+        def run(labels: Sequence[int], settings: InversionSettings, start: StartOf) -> list[Inversion]:
             size = max(1, CHUNK_VALUES // (settings.images_a_step * images[0].numel()))
             parts = [labels[first : first + size] for first in range(0, len(labels), size)]
             return [
-                one
-                for part in parts
-                for one in run(part, first_starts(part, effects, images, settings, generator), settings)
+                one for part in parts for one in search(evaluate, images, part, start(part), settings, generator, count)
             ]
 
-        found = {one.label: one for one in look(labels)}
+        def anew(labels: Sequence[int]) -> Start:
+            return first_starts(labels, effects, images, settings, generator)
+
+        def where_found(labels: Sequence[int]) -> Start:
+            return start_from([found[label] for label in labels], images.device)
+
+        found = {one.label: one for one in run(labels, settings, anew)}
         suspects = _suspects(found, settings)
         total = screened + settings.images(len(labels), len(images), len(suspects))
-        found |= {again.label: min(found[again.label], again, key=lambda one: one.rank) for again in look(suspects)}
-        if suspects and settings.polish:
-            start = start_from([found[label] for label in suspects], images.device)
-            polished = run(suspects, start, settings.polishing())
+        for again in run(suspects, settings, anew):
+            found[again.label] = min(found[again.label], again, key=lambda one: one.rank)
+        if settings.polish:
+            polished = run(suspects, settings.polishing(), where_found)
             found |= {one.label: one for one in polished if one.status == "converged"}
     return [found[label] for label in labels]
 
