@@ -47,13 +47,20 @@ def _mad_short(values: Any, bits: Any, median: Any, deviation: Any, counter: Any
             for column in range(columns):
                 keys[column, lane] = bits[start + lane, column]
         _middle(keys, floats, middle)
-        median[start:stop] = middle[: stop - start]
+        _store(middle, median[start:stop])
         for column in range(columns):
             for lane in range(LANES):
                 floats[column, lane] = abs(floats[column, lane] - middle[lane])
         _middle(keys, floats, middle)
-        deviation[start:stop] = middle[: stop - start]
+        _store(middle, deviation[start:stop])
         start = take(counter) * LANES
+
+
+@jit
+def _store(lanes: Any, out: Any) -> None:
+    """A loop: for an assignment to a slice Numba compiles seconds of code that words the error for unequal lengths."""
+    for lane in range(out.size):
+        out[lane] = lanes[lane]
 
 
 @jit
