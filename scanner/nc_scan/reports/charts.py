@@ -126,21 +126,22 @@ def _bar_chart(
     step = (WIDTH - LEFT - RIGHT) / max(len(values), 1)
 
     def y(value: float) -> float:
-        return round(floor - (floor - TOP) * min(value / top, 1), 2)
+        return round(floor - (floor - TOP) * value / top, 2)
 
+    levels = [y(value if label in found else top) for label, value in values]
     bars = tuple(
         Bar(
             x=round(LEFT + step * rank + 0.1 * step, 2),
-            y=y(value if label in found else top),
+            y=level,
             width=round(max(0.8 * step, VISIBLE if label in suspects else 0.0), 2),
-            height=round(floor - y(value if label in found else top), 2),
+            height=round(floor - level, 2),
             label=label,
             value=value,
             suspected=label in suspects,
             found=label in found,
             name=str(label) if len(values) <= MOST_NAMED else "",
         )
-        for rank, (label, value) in enumerate(values)
+        for rank, ((label, value), level) in enumerate(zip(values, levels, strict=True))
     )
     line = None if threshold is None else Tick(y(threshold), f"{threshold:.1f}")
     return BarChart(bars, tuple(Tick(y(value), f"{value:g}") for value in ticks), line, height, floor)
