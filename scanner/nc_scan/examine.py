@@ -20,7 +20,7 @@ from nc_scan.errors import UnsupportedModelError
 from nc_scan.graph.parity import ParityReport
 from nc_scan.inversion import ADAPTIVE, PAPER, InversionSettings, invert
 from nc_scan.prepare import PreparedModel, prepare
-from nc_scan.probes import ImageSource, ProbeSet
+from nc_scan.probes import Candidates, ProbeSet, choose_probes
 from nc_scan.results import Finding, InputContract, Parity, ProbeReport, TriedContract
 
 Method = Literal["calibrated", "paper"]
@@ -76,7 +76,7 @@ class Examination:
 def examine(
     proto: ModelProto,
     contract: InputContract,
-    images: ImageSource,
+    images: Candidates,
     seed: int,
     method: Method,
     device: str,
@@ -87,8 +87,7 @@ def examine(
     with clock("import"):
         model = prepare(proto, contract, device)
     with clock("probes"):
-        progress("making probes", 0, 1)
-        probes = images.probes(contract.channels, contract.height, contract.width, model.deployed_labels)
+        probes = choose_probes(images, model.deployed_labels)
     with clock("parity"):
         parity = model.parity(probes.search[:PARITY_PROBES])
     with clock("audit"):

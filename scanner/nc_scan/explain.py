@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nc_scan.contract import Overrides, infer_contract
+from nc_scan.contract import Overrides, infer_contract, read_signature
 from nc_scan.examine import report_parity
 from nc_scan.graph import load_model
 from nc_scan.graph.trace import trace
 from nc_scan.prepare import prepare
-from nc_scan.probes import ImageSource
+from nc_scan.probes import choose_probes, gather, given_images, sample
 from nc_scan.results import Layout, OutputKind, ParityExplanation
 
 PROBES = 4  # every value of the graph is held for all of them at once
@@ -33,10 +33,12 @@ def explain_parity(
     The options are those of `scan`; so are the errors raised. Of several plausible input contracts the first is taken.
     """
     proto = load_model(path)
-    images = ImageSource(data, np.random.default_rng(seed))
-    contract = infer_contract(proto, images.sample, Overrides(layout, side, value_range, output, output_kind))[0]
+    rng, overrides = np.random.default_rng(seed), Overrides(layout, side, value_range, output, output_kind)
+    signature = read_signature(proto, overrides)
+    given = given_images(data, signature.image, rng)
+    contract = infer_contract(proto, signature, sample(given, signature.image, rng), overrides)[0]
     model = prepare(proto, contract, "cpu")
-    probes = images.probes(contract.channels, contract.height, contract.width, model.deployed_labels)
+    probes = choose_probes(gather(given, signature.image, rng), model.deployed_labels)
     few = probes.search[:PROBES]
     values = trace(proto, [model.model_input(few)], outputs=[contract.scores_name])
     return ParityExplanation(report_parity(model.parity(few)), values)

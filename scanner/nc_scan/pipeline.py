@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 
-from nc_scan.contract import Overrides, infer_contract
+from nc_scan.contract import Overrides, infer_contract, read_signature
 from nc_scan.convert import converter_versions, onnx_source
 from nc_scan.detection import Decision, stamp
 from nc_scan.detection.calibration import shipped_calibration
@@ -18,7 +18,7 @@ from nc_scan.digest import external_digests, file_digest
 from nc_scan.errors import ModelFileError
 from nc_scan.examine import Clock, Method, Progress, examine, report_parity, report_probes, settings_of
 from nc_scan.graph import load_model
-from nc_scan.probes import ImageSource
+from nc_scan.probes import gather, given_images, sample
 from nc_scan.results import Layout, OutputKind, ScanResult
 from nc_scan.versions import library_versions
 
@@ -61,7 +61,7 @@ def scan(
         raise ValueError(f"unknown method {method!r}: one of {', '.join(get_args(Method))}")
     path = Path(path)
     clock = Clock()
-    images = ImageSource(data, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
     overrides = Overrides(layout, side, value_range, output, output_kind)
     with clock("import"):
         progress("reading the model", 0, 1)
@@ -69,7 +69,12 @@ def scan(
             proto, sha256 = load_model(source.path), file_digest(path)
     with clock("contract"):
         progress("finding out what it expects", 0, 1)
-        contracts = infer_contract(proto, images.sample, overrides)
+        signature = read_signature(proto, overrides)
+        given = given_images(data, signature.image, rng)
+        contracts = infer_contract(proto, signature, sample(given, signature.image, rng), overrides)
+    with clock("probes"):
+        progress("making probes", 0, 1)
+        images = gather(given, signature.image, rng)
     examined = [examine(proto, contract, images, seed, method, device, clock, progress) for contract in contracts]
     worst = max(examined, key=lambda one: SEVERITY.index(one.decision.verdict))
     external = external_digests(path)

@@ -19,9 +19,9 @@ import onnx
 from tests.bench.cases import AS_EXPORTED, Case, examples
 from tests.bench.scaled_models import train_missing
 
-from nc_scan.contract import infer_contract
+from nc_scan.contract import infer_contract, read_signature
 from nc_scan.contract.value_range import RANGES
-from nc_scan.probes import ImageSource
+from nc_scan.probes import sample
 from nc_scan.results import InputContract
 from nc_trainers.data import Dataset, load
 
@@ -71,7 +71,9 @@ def _same(contract: InputContract, case: Case) -> bool:
 
 def look(case: Case) -> Row:
     """Infers the contract of one case."""
-    contracts = infer_contract(onnx.load(case.path), ImageSource(None, np.random.default_rng(0)).sample)
+    model = onnx.load(case.path)
+    signature = read_signature(model)
+    contracts = infer_contract(model, signature, sample(None, signature.image, np.random.default_rng(0)))
     first = contracts[0]
     ranges = " or ".join(dict.fromkeys(contract.value_range for contract in contracts))
     layouts = " or ".join(dict.fromkeys(contract.layout for contract in contracts))

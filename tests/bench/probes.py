@@ -18,7 +18,7 @@ import numpy as np
 from tests.bench.evidence import Scan, collect
 from tests.bench.verdicts import decision, right
 
-from nc_scan.probes.dead_leaves import dead_leaves
+from nc_scan.images.dead_leaves import dead_leaves
 from nc_trainers.data import load
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"

@@ -13,6 +13,8 @@ FORBIDDEN = [
     ("scanner/nc_scan", ("nc_trainers", "nc_scan.cli")),
     ("scanner/nc_scan/graph", ("nc_scan.inversion", "nc_scan.detection", "nc_scan.reports", "nc_scan.contract")),
     ("scanner/nc_scan/inversion", ("nc_scan.detection", "nc_scan.reports", "nc_scan.graph", "nc_scan.audit")),
+    ("scanner/nc_scan/images", ("torch", "nc_scan.contract", "nc_scan.probes", "nc_scan.graph")),
+    ("scanner/nc_scan/contract", ("nc_scan.probes", "nc_scan.inversion", "nc_scan.detection", "nc_scan.reports")),
     ("scanner/nc_scan/audit", ("nc_scan.reports", "nc_scan.contract", "nc_scan.inversion")),
     ("scanner/nc_scan/convert", ("nc_scan.reports", "nc_scan.graph", "nc_scan.contract")),
     ("scanner/nc_scan/reports", ("torch", "nc_scan.inversion", "nc_scan.detection", "nc_scan.graph", "nc_scan.audit")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,30 +14,18 @@ from onnx import ModelProto
 from nc_scan.contract.hypothesis import Hypothesis
 from nc_scan.contract.responses import Response, changed, respond
 from nc_scan.contract.scores import as_logits, kind_of
-from nc_scan.contract.value_range import ValueRange
 from nc_scan.errors import NotScannableError
 from nc_scan.graph.runtime import Runtime
+from nc_scan.images import Images
 from nc_scan.results import FloatArray, OutputKind
 
 BATCH = 64  # images; a large network's activations for more of them fill the memory
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Images (N, C, H, W) in [0, 1] to look through a model with, their labels (N,) where known.
-
-    `value_range` is given where the data itself shows it, as for feature vectors.
-    """
-
-    images: FloatArray
-    labels: NDArray[np.int64] | None = None
-    value_range: ValueRange | None = None
-
-
 class Answers:
     """The values of one output of a model for a sample; what is asked for twice is computed once."""
 
-    def __init__(self, model: ModelProto, output: str, seen: Sample) -> None:
+    def __init__(self, model: ModelProto, output: str, seen: Images) -> None:
         self.seen = seen
         self._output = output
         self._run = Runtime(model, outputs=[output])
@@ -46,7 +33,7 @@ class Answers:
 
     def first(self, hypothesis: Hypothesis) -> NDArray[Any]:
         """The output (N, ...) for a few images. Raises NotScannableError where it is not a row of scores an image."""
-        return self._values(hypothesis, self.seen.images[:BATCH])
+        return self._values(hypothesis, self.seen.values[:BATCH])
 
     def responses(
         self, hypotheses: Sequence[Hypothesis], kind: OutputKind | None, share: float
@@ -55,14 +42,14 @@ class Answers:
 
         `kind` is that of the output, None where the values show it. Raises NotScannableError as `first`.
         """
-        count = math.ceil(share * len(self.seen.images))
+        count = math.ceil(share * len(self.seen.values))
         missing = [h for h in hypotheses if (h, count) not in self._known]
         if missing:
             self._respond(missing, kind, count)
         return {h: self._known[h, count] for h in hypotheses}
 
     def _respond(self, hypotheses: Sequence[Hypothesis], kind: OutputKind | None, count: int) -> None:
-        images = self.seen.images[:count]
+        images = self.seen.values[:count]
         copies = changed(images, np.random.default_rng(0))
         labels = None if self.seen.labels is None else self.seen.labels[:count]
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from nc_scan.contract.answers import Answers, Sample
+from nc_scan.contract.answers import Answers
 from nc_scan.contract.hypothesis import Hypothesis, Judgement, by_accuracy, by_response, by_statistics
 from nc_scan.contract.image_input import ImageInput, find_image_input
 from nc_scan.contract.metadata import label_names, nominal_range
@@ -19,9 +19,10 @@ from nc_scan.contract.score_output import ScoreOutput, find_score_output
 from nc_scan.contract.scores import as_logits, kind_of
 from nc_scan.contract.statistics import divergence, normalized_values
 from nc_scan.contract.trial import runnable
-from nc_scan.contract.value_range import ValueRange, hypotheses, parse_range
+from nc_scan.contract.value_range import ValueRange, hypotheses, of_features, parse_range
 from nc_scan.errors import OverrideError
 from nc_scan.graph.runtime import Runtime
+from nc_scan.images import Images
 from nc_scan.results import InputContract, Layout, OutputKind
 
 MOST_HYPOTHESES = 3  # more are not covered by a scan
@@ -43,21 +44,38 @@ class Overrides:
     output_kind: OutputKind | None = None
 
 
-def infer_contract(
-    model: ModelProto, sample: Callable[[ImageInput], Sample], overrides: Overrides | None = None
-) -> tuple[InputContract, ...]:
-    """The contracts that the evidence leaves standing, the most plausible one first; a single one where it decides.
+@dataclass(frozen=True)
+class Signature:
+    """The input that takes the images, in a size that runs, and the output that holds the scores."""
+
+    image: ImageInput
+    scores: ScoreOutput
+
+
+def read_signature(model: ModelProto, overrides: Overrides | None = None) -> Signature:
+    """What images of which size have to be at hand before the rest of the contract can be inferred.
 
     Raises NotScannableError where the model is no image classifier, OverrideError for an override that does not fit.
     """
     overrides = overrides or Overrides()
     image = find_image_input(model.graph, layout=overrides.layout, side=overrides.side)
     scores = find_score_output(model.graph, overrides.output)
-    given = parse_range(overrides.value_range) if overrides.value_range else None
-    if given is not None and image.layout == "features":
+    if overrides.value_range and image.layout == "features":
         raise OverrideError("feature vectors are fed as the data has them: --range is for images")
-    image = runnable(model, image, scores.output)
-    seen = sample(image)
+    return Signature(runnable(model, image, scores.output), scores)
+
+
+def infer_contract(
+    model: ModelProto, signature: Signature, seen: Images, overrides: Overrides | None = None
+) -> tuple[InputContract, ...]:
+    """The contracts that the evidence leaves standing, the most plausible one first; a single one where it decides.
+
+    `seen` are images of the signature's size to look through the model with. Raises NotScannableError where the model
+    is no image classifier, OverrideError for an override that does not fit.
+    """
+    overrides = overrides or Overrides()
+    image, scores = signature.image, signature.scores
+    given = parse_range(overrides.value_range) if overrides.value_range else None
     answers = Answers(model, scores.output, seen)
     standing, evidence = _narrow(model, image, scores, answers, given, overrides.output_kind)
     values = answers.first(standing[0])
@@ -128,7 +146,7 @@ def _one_of_each_layout_first(standing: Sequence[Hypothesis]) -> tuple[Hypothesi
 
 
 def _stated_range(
-    model: ModelProto, image: ImageInput, seen: Sample, given: ValueRange | None
+    model: ModelProto, image: ImageInput, seen: Images, given: ValueRange | None
 ) -> tuple[Sequence[ValueRange], str]:
     """The value ranges that user, type, metadata, data or graph leave possible, and which of them said so."""
     if given is not None:
@@ -137,8 +155,8 @@ def _stated_range(
         return (parse_range("0..255").for_channels(image.channels),), "the input is uint8"
     if (name := nominal_range(model)) is not None:
         return (parse_range(name).for_channels(image.channels),), "metadata Image.NominalPixelRange"
-    if seen.value_range is not None:
-        return (seen.value_range,), "smallest and largest value of each feature in the data"
+    if seen.limits is not None:
+        return (of_features(*seen.limits),), "smallest and largest value of each feature in the data"
     possible = hypotheses(image.channels, max(image.height, image.width))
     scaling = read_scaling(model.graph, image.name)
     fitting = ranges_behind(scaling, possible) if scaling is not None else []
@@ -156,7 +174,7 @@ def _judges(
     trained = normalized_values(model.graph)
     if trained:
         run = Runtime(model, outputs=list(trained))
-        statistics, images = list(trained.values()), seen.images[:STATISTICS_IMAGES]
+        statistics, images = list(trained.values()), seen.values[:STATISTICS_IMAGES]
         yield lambda standing: by_statistics({h: divergence(run(h.encode(images)), statistics) for h in standing})
     yield lambda standing: by_response(answers.responses(standing, kind, A_QUARTER))
     yield lambda standing: by_response(answers.responses(standing, kind, 1.0))

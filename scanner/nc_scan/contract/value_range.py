@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nc_scan.errors import OverrideError
-from nc_scan.results import ChannelOrder
+from nc_scan.results import ChannelOrder, FloatArray
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -47,6 +47,12 @@ class ValueRange:
 def standardized(name: str, mean: tuple[float, ...], std: tuple[float, ...]) -> ValueRange:
     """(pixel - mean) / std."""
     return ValueRange(name, tuple(1 / s for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True)))
+
+
+def of_features(low: FloatArray, high: FloatArray) -> ValueRange:
+    """The range of feature vectors that lie between these values (features,), for which 0 and 1 stand."""
+    span = np.where(high > low, high - low, 1.0)
+    return ValueRange(f"{low.min():g}..{high.max():g}", tuple(map(float, span)), tuple(map(float, low)))
 
 
 RANGES = {

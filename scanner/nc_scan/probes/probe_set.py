@@ -1,4 +1,4 @@
-"""The images that a scan looks through the model with: made or given, and split for search and replay."""
+"""The images that a scan searches triggers on: chosen by predicted label, and split for search and replay."""
 
 from __future__ import annotations
 
@@ -8,15 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nc_scan.errors import DataError
-from nc_scan.probes.dead_leaves import dead_leaves
-from nc_scan.probes.memory import Size, affordable
+from nc_scan.probes.candidates import Candidates
 from nc_scan.results import FloatArray
-
-SEARCH, HELD_OUT = 1024, 256
-FEWEST_SEARCH, FEWEST_HELD_OUT = 64, 32  # synthetic ones, however large
-SURPLUS = 2  # synthetic images made for each one kept, so that the predicted labels can be balanced
-FEWEST = 16
 
 Predict = Callable[[FloatArray], NDArray[np.int64]]
 
@@ -43,45 +36,28 @@ class ProbeSet:
         return np.concatenate([self.search_labels, self.held_out_labels])
 
 
-def synthetic_probes(channels: int, height: int, width: int, predict: Predict, rng: np.random.Generator) -> ProbeSet:
-    """Dead leaves, twice as many as are kept: the labels predicted most often are thinned out.
-
-    1,024 serve the search and 256 are held out, up to 224 x 224 x 3 values an image; of larger images fewer, so that
-    all that are made take 1.5 GB, but 64 and 32 at least.
-    """
-    search, held_out = _counts((channels, height, width))
-    images = dead_leaves(SURPLUS * (search + held_out), channels, height, width, rng)
-    labels = predict(images)
-    kept = rng.permutation(_balanced(labels, search + held_out, rng))
-    return _split("dead leaves", images[kept], labels[kept], search, labels)
-
-
-def user_probes(source: str, images: FloatArray, predict: Predict, rng: np.random.Generator) -> ProbeSet:
-    """A random part of the user's images. Raises DataError for fewer than 16."""
-    if len(images) < FEWEST:
-        raise DataError(f"{source} holds {len(images)} images, a scan needs at least {FEWEST}")
-    kept = rng.permutation(len(images))[: SEARCH + HELD_OUT]
-    labels = predict(images[kept])
-    return _split(source, images[kept], labels, min(SEARCH, len(kept) // 2), labels)
+def choose_probes(candidates: Candidates, predict: Predict) -> ProbeSet:
+    """As many of the candidates as are wanted: the labels predicted most often are thinned out."""
+    labels = predict(candidates.images)
+    kept = _balanced(labels, candidates)[candidates.mixed]
+    searched, held_out = kept[: candidates.search], kept[candidates.search :]
+    return ProbeSet(
+        candidates.source,
+        candidates.images[searched],
+        labels[searched],
+        candidates.images[held_out],
+        labels[held_out],
+        labels,
+    )
 
 
-def _counts(size: Size) -> tuple[int, int]:
-    """How many synthetic probes of that size serve the search, and how many are held out."""
-    share = min(1.0, affordable(size) / (SURPLUS * (SEARCH + HELD_OUT)))
-    return max(FEWEST_SEARCH, int(share * SEARCH)), max(FEWEST_HELD_OUT, int(share * HELD_OUT))
-
-
-def _balanced(labels: NDArray[np.int64], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Indices of `wanted` samples, taken label by label in turn until none is left of a label."""
-    order = rng.permutation(len(labels))
-    turn = np.zeros(len(labels), np.int64)  # how many samples of the same label come before this one
+def _balanced(labels: NDArray[np.int64], candidates: Candidates) -> NDArray[np.int64]:
+    """Indices of those wanted, taken label by label in turn until none is left of a label."""
+    order, wanted = candidates.order, candidates.search + candidates.held_out
+    if wanted == len(order):
+        return order
+    turn = np.zeros(len(labels), np.int64)  # how many candidates of the same label come before this one
     for label in np.unique(labels):
         of_label = order[labels[order] == label]
         turn[of_label] = np.arange(len(of_label))
     return order[np.argsort(turn[order], kind="stable")][:wanted]
-
-
-def _split(
-    source: str, images: FloatArray, labels: NDArray[np.int64], search: int, before_thinning: NDArray[np.int64]
-) -> ProbeSet:
-    return ProbeSet(source, images[:search], labels[:search], images[search:], labels[search:], before_thinning)

@@ -7,14 +7,16 @@ import pytest
 from onnx import ModelProto, NodeProto, helper
 from tests.scanner.contract.graphs import classifier, model_of
 
-from nc_scan.contract import Overrides, infer_contract
+from nc_scan.contract import Overrides, infer_contract, read_signature
 from nc_scan.errors import NotScannableError, OverrideError, UnsupportedModelError
-from nc_scan.probes import ImageSource
+from nc_scan.probes import sample
 from nc_scan.results import InputContract
 
 
 def infer(model: ModelProto, **overrides: str | int) -> tuple[InputContract, ...]:
-    return infer_contract(model, ImageSource(None, np.random.default_rng(0)).sample, Overrides(**overrides))
+    given = Overrides(**overrides)
+    signature = read_signature(model, given)
+    return infer_contract(model, signature, sample(None, signature.image, np.random.default_rng(0)), given)
 
 
 def random(*shape: int) -> np.ndarray:

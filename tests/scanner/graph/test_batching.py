@@ -7,13 +7,13 @@ from onnx import TensorProto, helper
 from tests.scanner.graph.models import FixedReshape, ResNet, build, export
 from tests.scanner.graph.test_module import model
 
-from nc_scan.contract import infer_contract
+from nc_scan.contract import infer_contract, read_signature
 from nc_scan.errors import UnsupportedModelError
 from nc_scan.graph import to_torch
 from nc_scan.graph.batching import batched, batching_strategy
 from nc_scan.graph.runtime import Runtime
 from nc_scan.prepare import prepare
-from nc_scan.probes import ImageSource
+from nc_scan.probes import sample
 
 IMAGES = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -72,7 +72,9 @@ def test_an_output_without_a_batch_axis_is_refused() -> None:
 @pytest.mark.parametrize("batch", [1, 4])
 def test_a_hard_coded_batch_is_scanned_in_batches(batch: int) -> None:
     exported = export(build(FixedReshape, batch=batch), dynamic=False, batch=batch)
-    prepared = prepare(exported, infer_contract(exported, ImageSource(None, np.random.default_rng(0)).sample)[0], "cpu")
+    signature = read_signature(exported)
+    seen = sample(None, signature.image, np.random.default_rng(0))
+    prepared = prepare(exported, infer_contract(exported, signature, seen)[0], "cpu")
     images = IMAGES.numpy()
     assert prepared.parity(images).ok
     assert prepared.scores(IMAGES).shape == (5, 10)

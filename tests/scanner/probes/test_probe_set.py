@@ -8,8 +8,18 @@ import pytest
 
 from nc_scan.errors import DataError
 from nc_scan.examine import Examination
-from nc_scan.probes import ProbeSet, probe_set
-from nc_scan.probes.probe_set import HELD_OUT, SEARCH, SURPLUS, synthetic_probes, user_probes
+from nc_scan.images import Images
+from nc_scan.probes import ProbeSet, candidates, choose_probes
+from nc_scan.probes.candidates import HELD_OUT, SEARCH, SURPLUS, given_candidates, synthetic_candidates
+from nc_scan.probes.probe_set import Predict
+
+
+def made(size: tuple[int, int, int], predict: Predict) -> ProbeSet:
+    return choose_probes(synthetic_candidates(size, np.random.default_rng(0)), predict)
+
+
+def given(images: np.ndarray, predict: Predict) -> ProbeSet:
+    return choose_probes(given_candidates(Images(images, source="here"), np.random.default_rng(0)), predict)
 
 
 def by_brightness(images: np.ndarray) -> np.ndarray:
@@ -18,7 +28,7 @@ def by_brightness(images: np.ndarray) -> np.ndarray:
 
 
 def test_a_rare_label_is_kept_whole_and_a_frequent_one_thinned_out() -> None:
-    probes = synthetic_probes(3, 16, 16, by_brightness, np.random.default_rng(0))
+    probes = made((3, 16, 16), by_brightness)
     counts = np.bincount(np.concatenate([probes.search_labels, probes.held_out_labels]), minlength=3)
     assert len(probes.search) == SEARCH
     assert len(probes.held_out) == HELD_OUT
@@ -28,7 +38,7 @@ def test_a_rare_label_is_kept_whole_and_a_frequent_one_thinned_out() -> None:
 
 
 def test_search_and_replay_share_no_image() -> None:
-    probes = synthetic_probes(1, 8, 8, by_brightness, np.random.default_rng(0))
+    probes = made((1, 8, 8), by_brightness)
     searched = {image.tobytes() for image in probes.search}
     assert not any(image.tobytes() in searched for image in probes.held_out)
 
@@ -40,45 +50,50 @@ def test_search_and_replay_share_no_image() -> None:
 def test_of_large_images_fewer_are_made(
     channels: int, side: int, search: int, held_out: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[int] = []
+    counts: list[int] = []
 
     def dead_leaves(count: int, *_: Any) -> np.ndarray:
-        made.append(count)
+        counts.append(count)
         return np.zeros((count, 1, 1, 1), np.float32)
 
-    monkeypatch.setattr(probe_set, "dead_leaves", dead_leaves)
-    probes = synthetic_probes(channels, side, side, by_brightness, np.random.default_rng(0))
+    monkeypatch.setattr(candidates, "dead_leaves", dead_leaves)
+    probes = made((channels, side, side), by_brightness)
     assert (len(probes.search), len(probes.held_out)) == (search, held_out)
-    assert made == [SURPLUS * (search + held_out)]
-    assert search == 64 or made[0] * channels * side * side <= 2560 * 3 * 224 * 224
+    assert counts == [SURPLUS * (search + held_out)]
+    assert search == 64 or counts[0] * channels * side * side <= 2560 * 3 * 224 * 224
 
 
 def test_few_images_are_split_in_half_and_too_few_refused() -> None:
     images = np.random.default_rng(0).random((40, 1, 4, 4), dtype=np.float32)
-    probes = user_probes("here", images, by_brightness, np.random.default_rng(0))
+    probes = given(images, by_brightness)
     assert (len(probes.search), len(probes.held_out)) == (20, 20)
     assert np.array_equal(probes.labels_before_thinning, probes.labels)
     with pytest.raises(DataError, match="at least 16"):
-        user_probes("here", images[:15], by_brightness, np.random.default_rng(0))
+        given(images[:15], by_brightness)
 
 
 def mostly(share: float) -> Any:
     return lambda images: (np.arange(len(images)) >= share * len(images)).astype(np.int64)
 
 
-def made(share: float) -> ProbeSet:
-    return synthetic_probes(1, 4, 4, mostly(share), np.random.default_rng(0))
+BOTH = {
+    "synthetic": lambda predict: made((1, 4, 4), predict),
+    "given": lambda predict: given(np.zeros((200, 1, 4, 4), np.float32), predict),
+}
 
 
-def given(share: float) -> ProbeSet:
-    return user_probes("here", np.zeros((200, 1, 4, 4), np.float32), mostly(share), np.random.default_rng(0))
+def test_every_contract_is_given_the_same_images() -> None:
+    images = synthetic_candidates((3, 8, 8), np.random.default_rng(0))
+    first, second = (choose_probes(images, by_brightness) for _ in range(2))
+    assert np.array_equal(first.search, second.search)
+    assert np.array_equal(first.held_out, second.held_out)
 
 
-@pytest.mark.parametrize("make", [made, given])
+@pytest.mark.parametrize("make", BOTH.values(), ids=BOTH)
 @pytest.mark.parametrize(("share", "warned"), [(0.94, "94% of the images label 0"), (0.89, None), (1.0, "100%")])
 def test_one_sided_labels_are_warned_of_as_they_were_before_thinning(make: Any, share: float, warned: str) -> None:
     model = cast(Any, SimpleNamespace(contract=SimpleNamespace(evidence={}, uncertain=())))
     unused = cast(Any, None)
-    warnings = Examination(model, make(share), unused, unused, (), {}).warnings()
+    warnings = Examination(model, make(mostly(share)), unused, unused, (), {}).warnings()
     assert len(warnings) == (0 if warned is None else 1)
     assert warned is None or warned in warnings[0]

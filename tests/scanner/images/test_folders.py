@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.scanner.probes.forms import PIXELS, as_pixels, content, written
+from tests.scanner.images.forms import PIXELS, as_pixels, content, written
 
-from nc_scan.probes.files import read_images
+from nc_scan.images.files import read_images
 
 CASES = {
     "classes": (["cat/0", "dog/1", "cat/2"], [0, 1, 0]),

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from nc_scan.errors import DataError
-from nc_scan.probes.array_labels import labels_of, names_labels
-from nc_scan.probes.memory import Size
-from nc_scan.probes.pictures import ENOUGH, Images, choose, fit
+from nc_scan.images.array_labels import labels_of, names_labels
+from nc_scan.images.memory import Size
+from nc_scan.images.pictures import ENOUGH, Images, choose, fit
 from nc_scan.results import FloatArray
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -24,7 +24,7 @@ BROKEN = (OSError, ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZ
 def read_image_array(path: Path, size: Size, rng: np.random.Generator) -> Images:
     """A random part of the images in the first array of three or four axes, with the labels beside it in an `.npz`.
 
-    Raises DataError as `nc_scan.probes.files.read_images`.
+    Raises DataError as `nc_scan.images.files.read_images`.
     """
     arrays = _load(path)
     key = _first(arrays, (3, 4), path)
@@ -36,8 +36,8 @@ def read_image_array(path: Path, size: Size, rng: np.random.Generator) -> Images
     return Images(_unit(images[chosen], path, size), None if labels is None else labels[chosen])
 
 
-def read_features(path: Path, features: int, rng: np.random.Generator) -> FloatArray:
-    """Feature vectors (N, features), float32, of an `.npy` or `.npz` file, or a random part of them.
+def read_features(path: Path, features: int, rng: np.random.Generator) -> Images:
+    """Feature vectors of an `.npy` or `.npz` file, or a random part of them, each feature scaled to [0, 1].
 
     Raises DataError for any other file, and where the shape does not fit or a value is not finite.
     """
@@ -50,7 +50,9 @@ def read_features(path: Path, features: int, rng: np.random.Generator) -> FloatA
     values = array[rng.permutation(len(array))[:ENOUGH]].astype(np.float32)
     if not np.isfinite(values).all():
         raise DataError(f"{path} holds values that are not finite")
-    return values
+    low, high = values.min(0), values.max(0)
+    span = np.where(high > low, high - low, np.float32(1))
+    return Images(((values - low) / span).reshape(-1, 1, 1, features), limits=(low, high))
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:

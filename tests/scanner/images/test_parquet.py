@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.scanner.probes.forms import PIXELS, as_pixels, parquet
+from tests.scanner.images.forms import PIXELS, as_pixels, parquet
 
-from nc_scan.probes.files import read_images
+from nc_scan.images.files import read_images
 
 KNOWN = [index % 3 for index in range(len(PIXELS))]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nc_scan.errors import DataError
-from nc_scan.probes.memory import Size
-from nc_scan.probes.pictures import Images, choose, read_picture
+from nc_scan.images.memory import Size
+from nc_scan.images.pictures import Images, choose, read_picture
 
 LABEL_COLUMN = "label"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from nc_scan.errors import DataError
-from nc_scan.probes.arrays import ARRAY_SUFFIXES, read_image_array
-from nc_scan.probes.folders import pictures_in, read_pictures
-from nc_scan.probes.memory import Size
-from nc_scan.probes.parquet import read_table
-from nc_scan.probes.pictures import Images
+from nc_scan.images.arrays import ARRAY_SUFFIXES, read_image_array
+from nc_scan.images.folders import pictures_in, read_pictures
+from nc_scan.images.memory import Size
+from nc_scan.images.parquet import read_table
+from nc_scan.images.pictures import Images
 
 
 def read_images(path: Path, channels: int, height: int, width: int, rng: np.random.Generator) -> Images:

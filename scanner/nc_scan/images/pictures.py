@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from nc_scan.errors import DataError
-from nc_scan.probes.memory import Size, affordable
+from nc_scan.images.memory import Size, affordable
 from nc_scan.results import FloatArray
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -23,10 +23,21 @@ BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, Type
 
 @dataclass(frozen=True)
 class Images:
-    """Float32 images (N, channels, height, width) in [0, 1], with their labels (N,) >= 0 where the data has them."""
+    """Float32 images (N, channels, height, width) in [0, 1], with their labels (N,) >= 0 where the data has them.
+
+    Feature vectors are images (N, 1, 1, features); their `limits` are the smallest and the largest value (features,) of
+    each feature in the data, for which 0 and 1 stand. `source` is where they come from.
+    """
 
     values: FloatArray
     labels: NDArray[np.int64] | None = None
+    limits: tuple[FloatArray, FloatArray] | None = None
+    source: str = "synthetic"
+
+    def first(self, count: int) -> Images:
+        """So many of them."""
+        labels = None if self.labels is None else self.labels[:count]
+        return replace(self, values=self.values[:count], labels=labels)
 
 
 def choose(count: int, size: Size, rng: np.random.Generator) -> NDArray[np.int64]:

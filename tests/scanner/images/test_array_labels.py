@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nc_scan.errors import DataError
-from nc_scan.probes.array_labels import labels_of
+from nc_scan.images.array_labels import labels_of
 
 LABELS = np.arange(20) % 3
 IMAGES = np.zeros((20, 8, 8), np.uint8)

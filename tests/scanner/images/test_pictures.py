@@ -6,10 +6,10 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from tests.scanner.probes.forms import content
+from tests.scanner.images.forms import content
 
 from nc_scan.errors import DataError
-from nc_scan.probes.pictures import read_picture
+from nc_scan.images.pictures import read_picture
 
 GREY = np.linspace(0, 1, 64).reshape(8, 8)
 

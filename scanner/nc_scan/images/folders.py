@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nc_scan.probes.memory import Size
-from nc_scan.probes.pictures import Images, choose, read_picture
+from nc_scan.images.memory import Size
+from nc_scan.images.pictures import Images, choose, read_picture
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nc_scan.probes.dead_leaves import dead_leaves
+from nc_scan.images.dead_leaves import dead_leaves
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 28, 28), (3, 32, 32), (4, 20, 33), (3, 1, 1)])

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.scanner.probes.forms import PIXELS, archive, array, as_pixels, content, folder, parquet, written
+from tests.scanner.images.forms import PIXELS, archive, array, as_pixels, content, folder, parquet, written
 
 from nc_scan.errors import DataError
-from nc_scan.probes import memory
-from nc_scan.probes.files import read_images
+from nc_scan.images import memory
+from nc_scan.images.files import read_images
 
 FORMS = {
     "folder": folder,
@@ -54,7 +54,7 @@ def test_labels_come_with_the_images(form: str, labels: list[int] | None, tmp_pa
 
 @pytest.mark.parametrize("form", ["folder", "parquet", "npz"])
 def test_of_large_images_fewer_are_read(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nc_scan.probes.pictures.FEWEST", 4)
+    monkeypatch.setattr("nc_scan.images.pictures.FEWEST", 4)
     monkeypatch.setattr(memory, "MOST_VALUES", 7 * PIXELS[0].size)
     images = read_images(FORMS[form](tmp_path), 3, 8, 8, np.random.default_rng(0))
     assert images.labels is not None

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.scanner.probes.forms import array, written
+from tests.scanner.images.forms import array, written
 
 from nc_scan.errors import DataError
-from nc_scan.probes.arrays import read_features
+from nc_scan.images.arrays import read_features
 
 VECTORS = np.random.default_rng(0).normal(size=(20, 13))
 
@@ -20,8 +20,12 @@ def archive(path: Path) -> Path:
 @pytest.mark.parametrize("make", [lambda path: array(path, VECTORS), archive], ids=["npy", "npz"])
 def test_feature_vectors(make, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     read = read_features(make(tmp_path), 13, np.random.default_rng(0))
-    assert read.dtype == np.float32
-    assert sorted(read[:, 0].tolist()) == sorted(VECTORS[:, 0].astype(np.float32).tolist())
+    assert read.values.dtype == np.float32
+    assert read.values.shape == (20, 1, 1, 13)
+    assert read.limits is not None
+    low, high = read.limits
+    values = read.values[:, 0, 0] * (high - low) + low
+    np.testing.assert_allclose(sorted(values[:, 0]), sorted(VECTORS[:, 0]), rtol=1e-4, atol=1e-6)
 
 
 BROKEN = {

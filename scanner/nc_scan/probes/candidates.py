@@ -1,0 +1,69 @@
+"""The images that probes are chosen from: made or given, the same under every contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nc_scan.contract import ImageInput
+from nc_scan.errors import DataError
+from nc_scan.images import Images
+from nc_scan.images.dead_leaves import dead_leaves
+from nc_scan.images.memory import Size, affordable
+from nc_scan.results import FloatArray
+
+SEARCH, HELD_OUT = 1024, 256
+FEWEST_SEARCH, FEWEST_HELD_OUT = 64, 32  # synthetic ones, however large
+SURPLUS = 2  # synthetic images made for each one kept, so that the predicted labels can be balanced
+FEWEST = 16
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Images (N, channels, height, width) in [0, 1], of which `search` are to serve the search, `held_out` the replay.
+
+    `order` (N,) is that in which they are considered, `mixed` (search + held_out,) that in which those chosen are used.
+    """
+
+    source: str
+    images: FloatArray
+    search: int
+    held_out: int
+    order: NDArray[np.int64]
+    mixed: NDArray[np.int64]
+
+
+def gather(given: Images | None, image: ImageInput, rng: np.random.Generator) -> Candidates:
+    """From the user's images, else synthetic ones of the size of the input. Raises DataError for fewer than 16."""
+    if given is not None:
+        return given_candidates(given, rng)
+    return synthetic_candidates((image.channels, image.height, image.width), rng)
+
+
+def synthetic_candidates(size: Size, rng: np.random.Generator) -> Candidates:
+    """Dead leaves, twice as many as are kept.
+
+    1,024 serve the search and 256 are held out, up to 224 x 224 x 3 values an image; of larger images fewer, so that
+    all that are made take 1.5 GB, but 64 and 32 at least.
+    """
+    search, held_out = _counts(size)
+    kept = search + held_out
+    images = dead_leaves(SURPLUS * kept, *size, rng)
+    return Candidates("dead leaves", images, search, held_out, rng.permutation(len(images)), rng.permutation(kept))
+
+
+def given_candidates(given: Images, rng: np.random.Generator) -> Candidates:
+    """A random part of the user's images, all of which are kept. Raises DataError for fewer than 16."""
+    if len(given.values) < FEWEST:
+        raise DataError(f"{given.source} holds {len(given.values)} images, a scan needs at least {FEWEST}")
+    kept = rng.permutation(len(given.values))[: SEARCH + HELD_OUT]
+    search, as_they_lie = min(SEARCH, len(kept) // 2), np.arange(len(kept))
+    return Candidates(given.source, given.values[kept], search, len(kept) - search, as_they_lie, as_they_lie)
+
+
+def _counts(size: Size) -> tuple[int, int]:
+    """How many synthetic probes of that size serve the search, and how many are held out."""
+    share = min(1.0, affordable(size) / (SURPLUS * (SEARCH + HELD_OUT)))
+    return max(FEWEST_SEARCH, int(share * SEARCH)), max(FEWEST_HELD_OUT, int(share * HELD_OUT))
