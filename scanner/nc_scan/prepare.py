@@ -18,16 +18,18 @@ from nc_scan.graph import to_torch
 from nc_scan.graph.batching import batched, batching_strategy
 from nc_scan.graph.parity import ParityReport, compare
 from nc_scan.graph.runtime import Runtime
+from nc_scan.precision import fastest
 from nc_scan.results import FloatArray, InputContract
 
 REPLAY_BATCH = 256
+TIMED_VALUES = 60_000  # input values of the batch on which dtypes are compared
 
 
 @dataclass(frozen=True)
 class PreparedModel:
     """A model with its input contract. Images are (N, channels, height, width) in [0, 1] throughout.
 
-    `precision` is the dtype in which the gradient search runs: bfloat16 where the device computes it natively.
+    `precision` is the dtype in which the gradient search runs: bfloat16 where that is faster.
     """
 
     proto: ModelProto
@@ -74,15 +76,21 @@ class PreparedModel:
 def prepare(proto: ModelProto, contract: InputContract, device: str) -> PreparedModel:
     """Imports the model. Raises UnsupportedModelError where that is not possible, DeviceError for the device."""
     target = usable_device(device)
-    precision = torch.bfloat16 if _computes_bfloat16(target) else torch.float32
     module: nn.Module = to_torch(proto, outputs=[contract.scores_name])
-    fast: nn.Module = to_torch(proto, outputs=[contract.scores_name]).to(device=target, dtype=precision)
     runtime = Runtime(proto, outputs=[contract.output_name])
-    size = runtime.fixed_batch
-    if size:
-        strategy = batching_strategy(module, _noise(contract, 2 * size), size)
-        module, fast = (batched(network, size, strategy) for network in (module, fast))
-    return PreparedModel(proto, contract, module, fast, runtime, target, precision)
+    size = runtime.fixed_batch or 1
+    strategy = batching_strategy(module, _noise(contract, 2 * size), size) if runtime.fixed_batch else "together"
+
+    def build(dtype: torch.dtype) -> nn.Module:
+        network = to_torch(proto, outputs=[contract.scores_name]).to(device=target, dtype=dtype)
+        return batched(network, size, strategy)
+
+    count = max(size, TIMED_VALUES // (contract.channels * contract.pixels))
+    images = _noise(contract, count).to(target, torch.float32)
+    if contract.layout == "NCHW":
+        images = images.contiguous(memory_format=torch.channels_last)  # as the search stamps them
+    fast, precision = fastest(build, images)
+    return PreparedModel(proto, contract, batched(module, size, strategy), fast, runtime, target, precision)
 
 
 def _noise(contract: InputContract, count: int) -> Tensor:
@@ -95,9 +103,3 @@ def _noise(contract: InputContract, count: int) -> Tensor:
 def _encoded(images: FloatArray, contract: InputContract) -> NDArray[Any]:
     affine = {"scale": contract.scale, "offset": contract.offset}
     return encode(images, **affine, layout=contract.layout, dtype=contract.dtype, order=contract.channel_order)
-
-
-def _computes_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False) is True
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # oneDNN: AVX-512 or newer
