@@ -51,12 +51,12 @@ _ATTENTION = Operator(ONNX, "SoftmaxAttention", 1, _attention)
 def fuse(steps: list[Step], constants: dict[str, Tensor], kept: set[str]) -> list[Step]:
     """Folds BatchNormalization into the convolution before it, and joins what exporters spell out.
 
-    That is linear layers, Gelu, attention, and the picking of one index. `kept` are the values that must stay computed;
-    `constants` gains the folded weights.
+    That is linear layers, Gelu, Swish, attention, and the picking of one index. `kept` are the values that must stay
+    computed; `constants` gains the folded weights.
     """
     patterns = {
         "BatchNormalization": _fold_batch_normalization,
-        "Mul": _join_gelu,
+        "Mul": _join_gated,
         "Add": _join_linear,
         "MatMul": _join_attention,
         "Gather": pick_gathered,
@@ -123,6 +123,26 @@ def _join_attention(graph: Steps, step: Step) -> None:
     absorbed = [softmax, scores, *filter(None, products)]
     sources = [Source(index, name, None) for index, name in enumerate(names) if name]
     graph.fuse(step, _ATTENTION, *absorbed, arguments=[None] * 5, sources=sources, attributes={"axis": axis})
+
+
+def _join_gated(graph: Steps, step: Step) -> None:
+    """x times a function of x."""
+    for position in (0, 1):
+        gate = graph.writer(input_name(step, 1 - position), "Sigmoid", "HardSigmoid")
+        if gate is not None and input_name(gate, 0) == input_name(step, position):
+            _join_swish(graph, step, gate)
+            return
+    _join_gelu(graph, step)
+
+
+def _join_swish(graph: Steps, step: Step, gate: Step) -> None:
+    """x * sigmoid(x), or x * hard sigmoid(x) with the slope of HardSwish."""
+    hard = gate.operator.name == "HardSigmoid"
+    slope, height = gate.attributes.get("alpha", 0.2), gate.attributes.get("beta", 0.5)
+    swish = find(ONNX, "HardSwish", 14) if hard else find(ONNX, "Swish", 24)
+    if swish is not None and (not hard or (math.isclose(slope, 1 / 6, rel_tol=1e-6) and height == 0.5)):
+        sources = [Source(0, input_name(gate, 0) or "", None)]
+        graph.fuse(step, swish, gate, arguments=[None], sources=sources, attributes={})
 
 
 def _join_gelu(graph: Steps, step: Step) -> None:

@@ -22,11 +22,15 @@ OUTPUT_COUNT = "outputs"
 
 @dataclass(frozen=True)
 class Source:
-    """An argument that is read from the value `name`, through `reader` where a Python value is wanted."""
+    """An argument that is read from the value `name`, through `reader` where a Python value is wanted.
+
+    `early` reads it where it is a constant.
+    """
 
     position: int
     name: str
     reader: Reader | None
+    early: Reader | None = None
 
 
 @dataclass
@@ -109,7 +113,8 @@ def _bind_inputs(node: NodeProto, operator: Operator, label: str) -> tuple[list[
             raise ModelFileError(f"{label} has {len(node.input)} inputs, more than the operator knows")
         parameter = parameters[min(position, len(parameters) - 1)]
         if name:
-            sources.append(Source(position, name, operator.reader(parameter.name)))
+            readers = operator.reader(parameter.name), operator.early_reader(parameter.name)
+            sources.append(Source(position, name, *readers))
         elif operator.requires(parameter):
             raise ModelFileError(f"{label} lacks its input '{parameter.name}'")
         arguments.append(None if name or parameter.default is Parameter.empty else parameter.default)

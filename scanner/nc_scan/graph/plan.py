@@ -151,7 +151,9 @@ def _release(steps: list[Step], kept: set[str]) -> None:
 def _read_early(steps: list[Step], constants: Mapping[str, Tensor]) -> None:
     """Reads the Python values among the arguments now where they are constant."""
     for step in steps:
-        for source in [source for source in step.sources if source.reader and source.name in constants]:
-            assert source.reader is not None
-            step.arguments[source.position] = source.reader(constants[source.name])
-            step.sources.remove(source)
+        for source in [source for source in step.sources if source.early and source.name in constants]:
+            assert source.early is not None
+            value = constants[source.name]
+            if source.reader or value.numel() == 1:
+                step.arguments[source.position] = source.early(value)
+                step.sources.remove(source)

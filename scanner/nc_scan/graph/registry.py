@@ -4,18 +4,21 @@ An operator is one short function written as its specification: its parameters a
 attributes, under their specified names and with their specified defaults. Annotations say what an input is:
 
 * `Tensor` stays a tensor and may carry a gradient;
-* `int`, `float`, `bool`, `list[int]` and `list[float]` are read to Python values, at import where they are constant.
+* `int`, `float`, `bool`, `list[int]` and `list[float]` are read to Python values, at import where they are constant;
+* `Tensor | float` is read to a number where it is one constant, and stays a tensor, with its gradient, where it is not.
 
 Inputs bind by position and attributes by name, so `axes: list[int] | None = None` serves the opsets in which axes is an
 attribute as well as those in which it is an input.
 """
 
+import functools
 import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import or_
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -88,6 +91,10 @@ class Operator:
         """How a tensor bound to `parameter` is read, None where the tensor itself is wanted."""
         return _READERS.get(self.annotations[parameter])
 
+    def early_reader(self, parameter: str) -> Reader | None:
+        """How a constant bound to `parameter` is read, None where its tensor is wanted."""
+        return Tensor.item if self.annotations[parameter] == Tensor | float else self.reader(parameter)
+
 
 _OPERATORS: dict[tuple[str, str], list[Operator]] = {}
 
@@ -133,6 +140,5 @@ def normal_domain(domain: str) -> str:
 
 def _without_none(hint: Any) -> Any:
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-        return kinds[0] if len(kinds) == 1 else hint
+        return functools.reduce(or_, [kind for kind in typing.get_args(hint) if kind is not type(None)])
     return hint

@@ -1,5 +1,7 @@
 """Activation functions."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,7 +21,13 @@ def leaky_relu(x: Tensor, alpha: float = 0.01) -> Tensor:
 
 @op("PRelu", since=7)
 def prelu(x: Tensor, slope: Tensor) -> Tensor:
+    if x.is_floating_point() and slope.dtype == x.dtype and (slope.numel() == 1 or _one_a_channel(slope, x)):
+        return F.prelu(x, slope.flatten())
     return torch.where(x < 0, slope * x, x)
+
+
+def _one_a_channel(slope: Tensor, x: Tensor) -> bool:
+    return x.dim() >= 2 and slope.shape == (x.shape[1], *[1] * (x.dim() - 2))
 
 
 @op("PRelu")
@@ -60,7 +68,7 @@ def mish(x: Tensor) -> Tensor:
 
 @op("Swish")
 def swish(x: Tensor, alpha: float = 1.0) -> Tensor:
-    return x * torch.sigmoid(alpha * x)
+    return F.silu(x) if alpha == 1 else x * torch.sigmoid(alpha * x)
 
 
 @op("HardSwish")
@@ -75,6 +83,8 @@ def sigmoid(x: Tensor) -> Tensor:
 
 @op("HardSigmoid")
 def hard_sigmoid(x: Tensor, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
+    if math.isclose(alpha, 1 / 6, rel_tol=1e-6) and beta == 0.5:
+        return F.hardsigmoid(x)
     return torch.clamp(alpha * x + beta, 0, 1)
 
 

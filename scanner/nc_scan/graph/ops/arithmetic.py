@@ -4,6 +4,7 @@ import functools
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nc_scan.graph.registry import op
@@ -93,15 +94,17 @@ def min_(*inputs: Tensor) -> Tensor:
 
 
 @op("Clip", since=11)
-def clip(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+def clip(x: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None) -> Tensor:
     """The upper bound wins where the bounds cross."""
-    x = x if min is None else torch.maximum(x, min)
-    return x if max is None else torch.minimum(x, max)
+    if isinstance(min, float) and isinstance(max, float) and min <= max:
+        return F.hardtanh(x, min, max)  # backward in one pass over the values, where clamp takes several
+    x = torch.maximum(x, min) if isinstance(min, Tensor) else x if min is None else torch.clamp(x, min=min)
+    return torch.minimum(x, max) if isinstance(max, Tensor) else x if max is None else torch.clamp(x, max=max)
 
 
 @op("Clip")
 def clip_attributes(x: Tensor, min: float = -math.inf, max: float = math.inf) -> Tensor:
-    return torch.clamp(x, min, max)
+    return clip(x, min, max)
 
 
 @op("Abs")
