@@ -110,7 +110,7 @@ def test_the_gpu_equals_the_cpu(dtype: torch.dtype, channels_last: bool) -> None
     images, masks, patterns = torch.rand(4, 3, 33, 31), torch.rand(5, 1, 33, 31), torch.rand(5, 3, 33, 31)
     values = {}
     for device, backend in (("cpu", "numpy"), ("cuda", "cupy")):
-        m, p = (t.to(device).requires_grad_() for t in (masks, patterns))
+        m, p = (t.to(device, copy=True).requires_grad_() for t in (masks, patterns))  # leaves, on either device
         result = nc_kernels.apply_trigger(
             images.to(device), m, p, scale=2.0, dtype=dtype, channels_last=channels_last, backend=backend
         )
