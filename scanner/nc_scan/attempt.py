@@ -10,9 +10,11 @@ from typing import Any
 from nc_scan.digest import file_digest
 from nc_scan.errors import ModelFileError, NcScanError, NotScannableError
 from nc_scan.results import FailedScan, Failure, Outcome
+from nc_scan.text import message_of, one_line
 from nc_scan.versions import library_versions
 
 log = logging.getLogger("nc_scan")
+LONGEST_REASON = 1000
 
 
 def attempt(path: str | Path, **options: Any) -> Outcome:
@@ -31,10 +33,10 @@ def attempt(path: str | Path, **options: Any) -> Outcome:
         return failed(path, "failed", str(error))
     except (ValueError, RuntimeError, MemoryError) as error:
         log.debug("the scan of %s failed", path, exc_info=True)
-        return failed(path, "failed", f"the scan failed: {str(error).strip() or type(error).__name__}")
+        return failed(path, "failed", f"the scan failed: {message_of(error)}")
     except Exception as error:
         log.debug("the scan of %s failed", path, exc_info=True)
-        return failed(path, "failed", f"internal error: {type(error).__name__}: {error}")
+        return failed(path, "failed", f"internal error: {type(error).__name__}: {message_of(error)}")
 
 
 def failed(path: str | Path, verdict: Failure, reason: str) -> FailedScan:
@@ -43,6 +45,5 @@ def failed(path: str | Path, verdict: Failure, reason: str) -> FailedScan:
         sha256 = file_digest(Path(path))
     except ModelFileError:
         sha256 = None
-    line = " ".join(reason.strip().splitlines()[0].split())
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    return FailedScan(verdict, (line,), str(path), sha256, library_versions(), finished)
+    return FailedScan(verdict, (one_line(reason, LONGEST_REASON),), str(path), sha256, library_versions(), finished)

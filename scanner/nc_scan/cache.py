@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import logging
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 from nc_scan.attempt import attempt
 from nc_scan.convert import converter_versions
 from nc_scan.digest import external_digests, file_digest
-from nc_scan.errors import ModelFileError
+from nc_scan.errors import ModelFileError, ReportError
 from nc_scan.reports.arrays import to_npz, with_arrays
 from nc_scan.reports.as_json import from_json, to_json
 from nc_scan.reports.files import write
@@ -20,6 +23,9 @@ from nc_scan.results import Outcome, ScanResult
 from nc_scan.versions import library_versions
 
 log = logging.getLogger("nc_scan")
+LIMIT = 2**30  # bytes
+SUFFIXES = (".json", ".npz")
+NAME = re.compile("[0-9a-f]{64}")
 CALIBRATION = Path(__file__).parent / "detection" / "calibration.json"
 
 
@@ -27,11 +33,14 @@ class Cache:
     """A folder of results. Whoever can write to it can forge a verdict, so it must be as trusted as the scanner.
 
     A result belongs to the bytes of the model with its external weights, the options of the scan, the bytes of the
-    user's images, the calibration and the versions of the libraries.
+    user's images, the calibration and the versions of the libraries. One that does not read only keeps; `limit` is
+    what it holds at most, in bytes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limit: int = LIMIT, *, reads: bool = True) -> None:
         self.folder = folder
+        self.limit = limit
+        self.reads = reads
 
     def get(self, path: Path, options: dict[str, Any]) -> ScanResult | None:
         """The result under the model's present path; None where there is none that is whole."""
@@ -42,7 +51,9 @@ class Cache:
             result = from_json(entry.with_suffix(".json").read_text("utf-8"))
             if not isinstance(result, ScanResult):
                 raise ValueError("a failed scan")
-            return dataclasses.replace(with_arrays(result, entry.with_suffix(".npz")), path=str(path))
+            whole = dataclasses.replace(with_arrays(result, entry.with_suffix(".npz")), path=str(path))
+            os.utime(entry.with_suffix(".json"))  # it was asked for just now
+            return whole
         except (OSError, ValueError) as error:
             log.warning("%s is no result that can be read, scanning again: %s", entry.with_suffix(".json"), error)
             return None
@@ -53,15 +64,26 @@ class Cache:
         if entry is not None:
             write(entry.with_suffix(".npz"), to_npz(result))
             write(entry.with_suffix(".json"), to_json(result))
+            self._shrink()
+
+    def clear(self) -> tuple[int, int]:
+        """Removes all results, and nothing else; how many they were, and their bytes."""
+        entries = self._entries()
+        for entry in entries:
+            _remove(entry)
+        return len(entries), sum(size for _, size in entries.values())
 
     def scan(self, path: Path, options: dict[str, Any]) -> Outcome:
         """The kept result, or that of a new scan with these options, which is kept unless it failed."""
-        kept = self.get(path, options)
+        kept = self.get(path, options) if self.reads else None
         if kept is not None:
             return kept
         outcome = attempt(path, **options)
         if isinstance(outcome, ScanResult):
-            self.put(path, options, outcome)
+            try:
+                self.put(path, options, outcome)
+            except ReportError as error:  # the result is worth more than its copy
+                log.warning("the result for %s is not kept: %s", path, error)
         return outcome
 
     def _entry(self, path: Path, options: dict[str, Any]) -> Path | None:
@@ -79,6 +101,34 @@ class Cache:
             "versions": library_versions() | converter_versions(path),
         }
         return self.folder / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+
+    def _entries(self) -> dict[Path, tuple[float, int]]:
+        """When each result was last asked for, and its bytes."""
+        found: dict[Path, tuple[float, int]] = {}
+        for file in self.folder.iterdir() if self.folder.is_dir() else ():
+            if file.suffix in SUFFIXES and NAME.fullmatch(file.stem):
+                with contextlib.suppress(OSError):  # another process has just removed it
+                    status = file.stat()
+                    used, size = found.get(file.with_suffix(""), (0.0, 0))
+                    found[file.with_suffix("")] = max(used, status.st_mtime), size + status.st_size
+        return found
+
+    def _shrink(self) -> None:
+        """Removes the results that were longest not asked for, until the rest is within the limit."""
+        entries = sorted(self._entries().items(), key=lambda entry: entry[1][0])
+        total = sum(size for _, (_, size) in entries)
+        for entry, (_, size) in entries[:-1]:  # the last one is what has just been kept
+            if total <= self.limit:
+                return
+            _remove(entry)
+            total -= size
+
+
+def _remove(entry: Path) -> None:
+    """The JSON first: where it is, the result is whole."""
+    for suffix in SUFFIXES:
+        with contextlib.suppress(OSError):
+            entry.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def _data_digest(path: Path) -> list[tuple[str, str]]:

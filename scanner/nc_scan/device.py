@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from nc_scan.errors import DeviceError
+from nc_scan.text import message_of
 
 KINDS = ("cpu", "cuda")
 
@@ -20,5 +21,5 @@ def usable_device(name: str) -> torch.device:
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
-        raise DeviceError(f"the device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
+        raise DeviceError(f"the device {name!r} cannot be used here: {message_of(error)}") from error
     return device

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nc_scan.contract import Overrides, infer_contract, read_signature
+from nc_scan.convert import onnx_source
 from nc_scan.examine import report_parity
 from nc_scan.graph import load_model
 from nc_scan.graph.trace import trace
@@ -32,7 +33,8 @@ def explain_parity(
 
     The options are those of `scan`; so are the errors raised. Of several plausible input contracts the first is taken.
     """
-    proto = load_model(path)
+    with onnx_source(Path(path)) as source:
+        proto = load_model(source.path)
     rng, overrides = np.random.default_rng(seed), Overrides(layout, side, value_range, output, output_kind)
     signature = read_signature(proto, overrides)
     given = given_images(data, signature.image, rng)

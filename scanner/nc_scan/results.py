@@ -197,6 +197,15 @@ class TriedContract:
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """The user takes a model that is not clean: why, who says so, and until which day (ISO 8601, that day included)."""
+
+    reason: str
+    by: str
+    until: str
+
+
+@dataclass(frozen=True)
 class ScanResult:
     """One scan of one model.
 
@@ -218,6 +227,7 @@ class ScanResult:
         warnings: what weakens the result without changing it, for the user to read.
         examples: probes with the triggers of the suspected labels, or of the smallest trigger where none is.
         finished: when, in UTC, ISO 8601 to the second.
+        accepted: why the user's policy takes the model all the same; the verdict stays as it is.
     """
 
     verdict: Verdict
@@ -247,6 +257,7 @@ class ScanResult:
     warnings: tuple[str, ...] = ()
     examples: tuple[StampedProbe, ...] = ()
     finished: str = ""
+    accepted: Acceptance | None = None
 
 
 @dataclass(frozen=True)
@@ -264,6 +275,7 @@ class FailedScan:
     versions: dict[str, str]
     finished: str = ""
     target_labels: tuple[int, ...] = ()
+    accepted: Acceptance | None = None
 
 
 Outcome = ScanResult | FailedScan

@@ -11,9 +11,9 @@ from nc_scan.errors import NotScannableError, UnsupportedModelError
 from nc_scan.results import FailedScan
 
 CASES = {
-    "not applicable": (NotScannableError("no image\n classifier"), "not_applicable", "no image"),
+    "not applicable": (NotScannableError("no image\n classifier"), "not_applicable", "no image classifier"),
     "unsupported": (UnsupportedModelError("no operator Foo"), "failed", "no operator Foo"),
-    "runtime": (RuntimeError("\nout  of memory\nat line 7"), "failed", "the scan failed: out of memory"),
+    "runtime": (RuntimeError("\nout  of memory\nat line 7"), "failed", "the scan failed: out of memory at line 7"),
     "silent": (MemoryError(), "failed", "the scan failed: MemoryError"),
     "internal": (KeyError("x"), "failed", "internal error: KeyError: 'x'"),
 }

@@ -58,5 +58,5 @@ def test_python_in_the_documents_compiles_and_imports_what_exists(page: Path) ->
 def test_only_the_command_line_prints_and_exits() -> None:
     for file in (ROOT / "scanner/nc_scan").rglob("*.py"):
         names = {node.id for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Name)}
-        if file.name != "cli.py":
+        if file.parent.name != "cli":
             assert not names & {"print", "exit", "quit", "SystemExit"}, file

@@ -24,11 +24,13 @@ NEEDS: dict[Format, tuple[str, ...]] = {
     "keras-h5": ("keras", "h5py", "onnxscript"),
     "exported-program": ("onnxscript",),
 }
-REFUSALS: dict[Format, str] = {
-    "pickle": "is a pickle, which can run any code when it is loaded, so it is not loaded",
-    "torchscript": "is a TorchScript archive, which holds pickles and code, so it is not loaded",
-}
 ADVICE = "write the model with torch.onnx.export or torch.export.save"
+REFUSALS: dict[Format, str] = {
+    "pickle": f"is a pickle, which can run any code when it is loaded, so it is not loaded: {ADVICE}",
+    "torchscript": f"is a TorchScript archive, which holds pickles and code, so it is not loaded: {ADVICE}",
+    "lfs-pointer": "is a Git LFS pointer, not the model itself: fetch that with git lfs pull",
+    "annex-pointer": "is a pointer of git-annex, not the model itself: fetch that with git annex get",
+}
 # What the converting process sees of the user's environment: no credentials, no settings of the frameworks.
 KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "LC_ALL", "OMP_NUM_THREADS")
 
@@ -54,7 +56,7 @@ def onnx_source(path: Path) -> Iterator[OnnxSource]:
         yield OnnxSource(path)
         return
     if kind in REFUSALS:
-        raise ModelFileError(f"{path} {REFUSALS[kind]}: {ADVICE}")
+        raise ModelFileError(f"{path} {REFUSALS[kind]}")
     missing = [name for name in NEEDS[kind] if importlib.util.find_spec(name) is None]
     if missing:
         raise UnsupportedModelError(f"{path} needs {', '.join(missing)}: pip install 'nc-scan[convert]'")

@@ -6,10 +6,16 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
-Format = Literal["onnx", "keras", "keras-h5", "exported-program", "torchscript", "pickle"]
+Format = Literal[
+    "onnx", "keras", "keras-h5", "exported-program", "torchscript", "pickle", "lfs-pointer", "annex-pointer"
+]
 SUFFIXES = (".onnx", ".keras", ".pt2")  # looked for in folders; .h5 is data as often as a model, so it must be named
 PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt")
 ZIP, HDF5, PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x80"
+POINTERS: dict[bytes, Format] = {  # what stands in a repository for a file that is kept elsewhere
+    b"version https://git-lfs": "lfs-pointer",
+    b"/annex/objects/": "annex-pointer",
+}
 PICKLE_PROTOCOLS = range(2, 6)
 
 
@@ -21,13 +27,16 @@ def file_format(path: Path) -> Format:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(8)
+            start = file.read(24)
     except OSError:
         return "onnx"
     if start.startswith(ZIP):
         return _archive_format(path)
-    if start == HDF5:
+    if start.startswith(HDF5):
         return "keras-h5"
+    for mark, kind in POINTERS.items():
+        if start.startswith(mark):
+            return kind
     if start[:1] == PICKLE and len(start) > 1 and start[1] in PICKLE_PROTOCOLS:
         return "pickle"
     return "pickle" if path.suffix.lower() in PICKLE_SUFFIXES else "onnx"

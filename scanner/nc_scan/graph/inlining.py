@@ -8,6 +8,7 @@ from onnx import GraphProto, ModelProto, NodeProto
 from nc_scan.errors import UnsupportedModelError
 from nc_scan.graph.order import subgraphs
 from nc_scan.graph.registry import find, normal_domain
+from nc_scan.text import message_of
 
 
 def inline_functions(model: ModelProto) -> ModelProto:
@@ -23,8 +24,7 @@ def inline_functions(model: ModelProto) -> ModelProto:
             model = _with_defaults(model, composite)
             model = onnx.inliner.inline_selected_functions(model, sorted(composite), inline_schema_functions=True)
     except (RuntimeError, ValueError) as error:
-        message = " ".join(str(error).split())[:300]
-        raise UnsupportedModelError(f"the model's functions cannot be inlined: {message}") from error
+        raise UnsupportedModelError(f"the model's functions cannot be inlined: {message_of(error)}") from error
     return model
 
 

@@ -9,6 +9,7 @@ from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_m
 
 from nc_scan.errors import ModelFileError
 from nc_scan.graph.order import sort_nodes
+from nc_scan.text import message_of
 
 MAX_BYTES = 8 << 30
 
@@ -55,7 +56,7 @@ def _load_file(path: Path, max_bytes: int) -> ModelProto:
         try:
             load_external_data_for_model(model, str(path.parent))
         except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
-            raise ModelFileError(f"{path}: external data cannot be read: {_one_line(error)}") from error
+            raise ModelFileError(f"{path}: external data cannot be read: {message_of(error)}") from error
     return model
 
 
@@ -105,9 +106,5 @@ def _checker_problem(model: ModelProto | str) -> str | None:
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, EncodeError, RuntimeError) as error:
-        return _one_line(error)
+        return message_of(error)
     return None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -13,6 +13,7 @@ from torch import Tensor
 from nc_scan.errors import ModelFileError, UnsupportedModelError
 from nc_scan.graph.registry import Operator, Reader, find, normal_domain
 from nc_scan.graph.tensors import to_dense, to_tensor, torch_dtype
+from nc_scan.text import message_of
 
 Body = Callable[..., list[Tensor]]
 
@@ -79,7 +80,7 @@ class Step:
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:
-            raise UnsupportedModelError(f"{self.label} failed: {' '.join(str(error).split())[:300]}") from error
+            raise UnsupportedModelError(f"{self.label} failed: {message_of(error)}") from error
         return result if isinstance(result, tuple) else (result,)
 
 

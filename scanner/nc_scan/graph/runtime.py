@@ -13,6 +13,7 @@ from onnx import ModelProto
 
 from nc_scan.errors import ModelFileError, UnsupportedModelError
 from nc_scan.graph.registry import NCHWC
+from nc_scan.text import message_of
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +42,7 @@ class Runtime:
         try:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
-            raise UnsupportedModelError(f"onnxruntime cannot load the model: {_one_line(error)}") from error
+            raise UnsupportedModelError(f"onnxruntime cannot load the model: {message_of(error)}") from error
         self._names = [value.name for value in self._session.get_inputs()]
         shape = self._session.get_inputs()[0].shape if self._names else []
         self.fixed_batch = shape[0] if shape and isinstance(shape[0], int) else None
@@ -62,7 +63,7 @@ class Runtime:
             feeds = dict(zip(self._names, inputs, strict=True))
             results: list[Array] = self._session.run(self._outputs, feeds)
         except Exception as error:
-            raise UnsupportedModelError(f"onnxruntime cannot run the model: {_one_line(error)}") from error
+            raise UnsupportedModelError(f"onnxruntime cannot run the model: {message_of(error)}") from error
         return results
 
 
@@ -93,7 +94,3 @@ def with_outputs(model: ModelProto, outputs: Sequence[str]) -> ModelProto:
     del changed.graph.output[:]
     changed.graph.output.extend(known.get(name, onnx.ValueInfoProto(name=name)) for name in outputs)
     return changed
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -4,7 +4,7 @@
 >>> outcomes = [target.scan() for target in locate("models:/resnet@challenger")]  # doctest: +SKIP
 """
 
-from nc_scan.registry.locate import locate
+from nc_scan.registry.locate import locate, nothing_in
 from nc_scan.registry.target import Scan, Target
 
-__all__ = ["Scan", "Target", "locate"]
+__all__ = ["Scan", "Target", "locate", "nothing_in"]

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nc_scan.attempt import failed
+from nc_scan.convert import ADVICE, SUFFIXES
 from nc_scan.registry import local
 from nc_scan.registry.target import Target
+from nc_scan.results import FailedScan
 
+NAMED = 3  # pickles that are told by name
+REFUSED = f"A pickle can run any code when it is loaded, so none is loaded: {ADVICE}"
 MLFLOW = ("models:/", "runs:/")
 
 
@@ -34,3 +39,12 @@ def locate(address: str | Path, *, alias: str | None = None) -> Sequence[Target]
 
         return remote.find_models(text)
     return local.find_models(Path(address))
+
+
+def nothing_in(address: str | Path) -> FailedScan:
+    """What to say of an address where `locate` finds no model: a mistyped path must not pass for a clean one."""
+    pickles = [] if "://" in str(address) else local.find_pickles(Path(address))
+    if pickles:
+        names = ", ".join(file.name for file in pickles[:NAMED]) + (", ..." if len(pickles) > NAMED else "")
+        return failed(address, "failed", f"{address}: it holds pickles only ({names}). {REFUSED}")
+    return failed(address, "not_applicable", f"{address}: no model ({', '.join(SUFFIXES)}) in it")

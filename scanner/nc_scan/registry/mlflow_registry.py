@@ -17,6 +17,7 @@ from nc_scan.errors import NcScanError, RegistryError
 from nc_scan.registry.target import Scan
 from nc_scan.reports.folder import HTML, write_report
 from nc_scan.results import Outcome
+from nc_scan.text import message_of
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -124,9 +125,13 @@ def model_files(root: Path) -> list[Path]:
         return [root]
     named = _named_file(root / "MLmodel")
     if named is None:
-        return sorted(root.rglob("*.onnx")) or sorted(file for file in root.rglob("*") if file.suffix in SUFFIXES)
+        return _with_suffix(root, (".onnx",)) or _with_suffix(root, SUFFIXES)
     file = (root / named).resolve()
     return [file] if file.is_file() and file.is_relative_to(root.resolve()) else []
+
+
+def _with_suffix(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return sorted(file for file in root.rglob("*") if file.suffix.lower() in suffixes)
 
 
 def _named_file(description: Path) -> str | None:
@@ -225,14 +230,14 @@ def _errors(address: str) -> Iterator[None]:
     except NcScanError:
         raise
     except OSError as error:
-        raise RegistryError(f"{address}: {_line(error)}") from error
+        raise RegistryError(f"{address}: {message_of(error)}") from error
     except Exception as error:
         from mlflow.exceptions import MlflowException
 
         if "Max retries exceeded" in str(error):
             raise RegistryError(f"{address}: MLflow at {_host()} cannot be reached") from error
         if isinstance(error, MlflowException):
-            raise RegistryError(f"{address}: MLflow: {_line(error)}") from error
+            raise RegistryError(f"{address}: MLflow: {message_of(error)}") from error
         raise
 
 
@@ -242,7 +247,3 @@ def _host() -> str:
 
     parts = urlsplit(get_tracking_uri())
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

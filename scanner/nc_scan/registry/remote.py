@@ -16,6 +16,7 @@ from nc_scan.digest import external_locations
 from nc_scan.errors import ModelFileError, RegistryError
 from nc_scan.registry.target import Scan
 from nc_scan.results import Outcome
+from nc_scan.text import message_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def find_models(url: str) -> list[RemoteModel]:
             raise RegistryError(f"{url} needs fsspec: pip install 'nc-scan[remote]'") from error
         system, path = url_to_fs(url)
         if system.isdir(path):
-            files = sorted(file for file in system.find(path) if file.endswith(SUFFIXES))
+            files = sorted(file for file in system.find(path) if file.lower().endswith(SUFFIXES))
         elif system.exists(path):
             files = [path]
         else:
@@ -75,5 +76,4 @@ def _errors(address: str) -> Iterator[None]:
     except RegistryError:
         raise
     except Exception as error:  # each storage has errors of its own, with no base but this
-        reason = str(error).strip() or type(error).__name__
-        raise RegistryError(f"{address} cannot be read: {reason.splitlines()[0]}") from error
+        raise RegistryError(f"{address} cannot be read: {message_of(error)}") from error

@@ -9,10 +9,12 @@ from pathlib import PurePath
 from typing import Any
 
 from nc_scan.reports.contracts import in_one_line, shape
-from nc_scan.reports.words import ADVICE, HEADLINE, targets
+from nc_scan.reports.shown import shown
+from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, targets
 from nc_scan.results import Outcome, ScanResult
 
 
+@shown
 def to_bom(outcomes: Sequence[Outcome]) -> str:
     """The same document for the same outcomes; a backdoor is a vulnerability of its component."""
     parts = [f"{outcome.path} {outcome.sha256} {outcome.verdict} {outcome.finished}" for outcome in outcomes]
@@ -50,6 +52,8 @@ def _component(outcome: Outcome, reference: str) -> dict[str, Any]:
         "reason": outcome.reasons[0],
         "finished": outcome.finished,
     }
+    if outcome.accepted:
+        values["accepted"] = acceptance(outcome)
     component: dict[str, Any] = {
         "type": "machine-learning-model",
         "bom-ref": reference,
@@ -85,4 +89,10 @@ def _vulnerability(outcome: Outcome, reference: str) -> dict[str, Any]:
         "ratings": [{"severity": "critical", "method": "other"}],
         "cwes": [506],
         "affects": [{"ref": reference}],
+        **({"analysis": _analysis(outcome)} if outcome.accepted else {}),
     }
+
+
+def _analysis(outcome: Outcome) -> dict[str, Any]:
+    """What the user's policy says of the finding."""
+    return {"state": "exploitable", "response": ["will_not_fix"], "detail": acceptance(outcome)}

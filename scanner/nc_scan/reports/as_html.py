@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from nc_scan.reports.charts import box_plot, histogram_chart, norms_chart
+from nc_scan.reports.page import environment
 from nc_scan.reports.pictures import THUMBNAIL, data_uri, image_png, mask_png, stamped, trigger_png
 from nc_scan.reports.predictions import predicted
-from nc_scan.reports.words import ADVICE, HEADLINE, called
+from nc_scan.reports.shown import shown
+from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called
 from nc_scan.results import LabelResult, Outcome, ScanResult
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 
 @dataclass(frozen=True)
@@ -50,15 +48,17 @@ class MaskFigure:
     picture: str
 
 
+@shown
 def to_html(outcome: Outcome) -> str:
     """The page for one outcome, a failed scan's too."""
-    template = _environment().get_template("report.html.jinja")
+    template = environment().get_template("report.html.jinja")
     shared = {
         "outcome": outcome,
         "name": PurePath(outcome.path).name or outcome.path,
         "headline": HEADLINE[outcome.verdict],
         "advice": ADVICE[outcome.verdict],
         "called": partial(called, outcome),
+        "acceptance": acceptance(outcome),
     }
     if not isinstance(outcome, ScanResult):
         return template.render(**shared, scanned=False)
@@ -104,18 +104,3 @@ def _masks(result: ScanResult) -> Iterator[MaskFigure]:
         if label.trigger is not None:
             picture = data_uri(mask_png(label.trigger.mask, THUMBNAIL))
             yield MaskFigure(label.label, label.norm, label.label in result.target_labels, picture)
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("nc_scan.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda share, digits=0: "none" if share != share else f"{share:.{digits}%}"
-    return environment

@@ -7,11 +7,13 @@ from importlib import resources
 from typing import Any
 
 from nc_scan.reports.plain import from_plain, to_plain
+from nc_scan.reports.shown import shown
 from nc_scan.results import FailedScan, Outcome, ScanResult
 
 SCHEMA_ID = "nc-scan/scan/v1"
 
 
+@shown
 def to_json(outcome: Outcome) -> str:
     """Indented JSON under the names of `ScanResult`, without pixels: those are in the arrays of `reports.arrays`."""
     values = {"schema": SCHEMA_ID, **to_plain(outcome)}

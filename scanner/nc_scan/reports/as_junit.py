@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from nc_scan.reports.contracts import in_one_line
 from nc_scan.reports.predictions import predicted
-from nc_scan.reports.words import ADVICE, HEADLINE, targets
+from nc_scan.reports.shown import shown
+from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, targets
 from nc_scan.results import Outcome, ScanResult
 
 # A verdict that is no pass, and the element that says so.
 ELEMENTS = {"backdoored": "failure", "inconclusive": "error", "failed": "error", "not_applicable": "skipped"}
-NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+@shown
 def to_junit(outcomes: Sequence[Outcome]) -> str:
     """Backdoored is a failure, no verdict an error, no classifier is skipped."""
-    counts = {element: sum(ELEMENTS.get(o.verdict) == element for o in outcomes) for element in set(ELEMENTS.values())}
+    counts = {element: sum(_element(o) == element for o in outcomes) for element in set(ELEMENTS.values())}
     shared = {
         "name": "nc-scan",
         "tests": str(len(outcomes)),
@@ -29,19 +29,26 @@ def to_junit(outcomes: Sequence[Outcome]) -> str:
     root = ElementTree.Element("testsuites", shared)
     suite = ElementTree.SubElement(root, "testsuite", {**shared, "skipped": str(counts["skipped"])})
     for outcome in outcomes:
-        name = {"classname": "nc-scan", "name": _clean(outcome.path), "time": f"{_seconds(outcome):.3f}"}
+        name = {"classname": "nc-scan", "name": outcome.path, "time": f"{_seconds(outcome):.3f}"}
         case = ElementTree.SubElement(suite, "testcase", name)
-        if outcome.verdict in ELEMENTS:
+        kind = _element(outcome)
+        if kind is not None:
             message = " ".join(filter(None, (HEADLINE[outcome.verdict], targets(outcome))))
-            attributes = {"message": _clean(f"{message}: {outcome.reasons[0]}")}
-            if ELEMENTS[outcome.verdict] != "skipped":
+            attributes = {"message": f"{message}: {outcome.reasons[0]}"}
+            if kind != "skipped":
                 attributes["type"] = outcome.verdict
-            element = ElementTree.SubElement(case, ELEMENTS[outcome.verdict], attributes)
-            element.text = _clean("\n".join((*outcome.reasons, ADVICE[outcome.verdict], f"SHA-256 {outcome.sha256}")))
+            element = ElementTree.SubElement(case, kind, attributes)
+            lines = (acceptance(outcome), *outcome.reasons, ADVICE[outcome.verdict], f"SHA-256 {outcome.sha256}")
+            element.text = "\n".join(filter(None, lines))
         if isinstance(outcome, ScanResult):
-            ElementTree.SubElement(case, "system-out").text = _clean(_taken_for_granted(outcome))
+            ElementTree.SubElement(case, "system-out").text = _taken_for_granted(outcome)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _element(outcome: Outcome) -> str | None:
+    """What stands in the test case; a model that the user's policy accepts does not fail the run, and is no pass."""
+    return "skipped" if outcome.accepted else ELEMENTS.get(outcome.verdict)
 
 
 def _taken_for_granted(result: ScanResult) -> str:
@@ -53,8 +60,3 @@ def _taken_for_granted(result: ScanResult) -> str:
 
 def _seconds(outcome: Outcome) -> float:
     return sum(outcome.seconds.values()) if isinstance(outcome, ScanResult) else 0.0
-
-
-def _clean(text: str) -> str:
-    """Without the characters that XML has no place for."""
-    return NOT_IN_XML.sub("\ufffd", text)

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 
 from nc_scan.reports.contracts import contract_rows
 from nc_scan.reports.predictions import predicted
-from nc_scan.reports.words import ADVICE, HEADLINE, called, targets
+from nc_scan.reports.shown import shown
+from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called, targets
 from nc_scan.results import Outcome, ScanResult
 
 SYMBOLS = {"clean": "✅", "backdoored": "❌", "inconclusive": "❔", "failed": "❔", "not_applicable": "⏭️"}
 MOST_LABELS = 5
 
 
+@shown
 def to_markdown(outcomes: Sequence[Outcome]) -> str:
     """A table of all models, then the evidence for each: in full where it is not clean, else the contract alone."""
     rows = [
-        f"| {_escape(outcome.path)} | {SYMBOLS[outcome.verdict]} {HEADLINE[outcome.verdict]} "
-        f"| {_escape(targets(outcome)) or ' '} | {_digest(outcome)} |"
+        f"| {_escape(outcome.path)} | {_verdict(outcome)} | {_escape(targets(outcome)) or ' '} | {_digest(outcome)} |"
         for outcome in outcomes
     ]
     parts = ["## Backdoor scan", "\n".join(["| model | verdict | target | SHA-256 |", "|---|---|---|---|", *rows])]
@@ -26,6 +27,10 @@ def to_markdown(outcomes: Sequence[Outcome]) -> str:
         parts += [_heading(outcome)] if outcome.verdict == "clean" else [_heading(outcome), _details(outcome)]
         parts += [_contract(outcome)] if isinstance(outcome, ScanResult) else []
     return "\n\n".join(parts) + "\n"
+
+
+def _verdict(outcome: Outcome) -> str:
+    return f"{SYMBOLS[outcome.verdict]} {HEADLINE[outcome.verdict]}{', accepted' if outcome.accepted else ''}"
 
 
 def _heading(outcome: Outcome) -> str:
@@ -37,7 +42,7 @@ def _heading(outcome: Outcome) -> str:
 
 def _details(outcome: Outcome) -> str:
     reasons = "\n".join(f"* {_escape(reason)}" for reason in outcome.reasons)
-    parts = [ADVICE[outcome.verdict], reasons]
+    parts = [*([f"**{_escape(acceptance(outcome))}**"] if outcome.accepted else []), ADVICE[outcome.verdict], reasons]
     if isinstance(outcome, ScanResult) and outcome.warnings:
         parts.append("\n".join(f"* {_escape(warning)}" for warning in outcome.warnings))
     if isinstance(outcome, ScanResult) and outcome.findings:
@@ -81,5 +86,5 @@ def _digest(outcome: Outcome) -> str:
 
 def _escape(text: str) -> str:
     """As text, whatever it holds: no markup, no table cells, no mentions, no lines of its own."""
-    escaped = re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", " ".join(text.split()))
-    return escaped.replace("@", "@\u200b")
+    escaped = re.sub(r"([\\`*_\[\]<>|#~&$!:])|(?<=www)(\.)", r"\\\g<0>", " ".join(text.split()), flags=re.IGNORECASE)
+    return escaped.replace("@", "@<!-- -->")

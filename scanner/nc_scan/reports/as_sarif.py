@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
 from nc_scan.reports.contracts import in_one_line
-from nc_scan.reports.words import ADVICE, HEADLINE, called
+from nc_scan.reports.shown import shown
+from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called
 from nc_scan.results import Outcome, ScanResult
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -26,6 +28,7 @@ GRAPH = "graph"
 ORDER = list(RULES)
 
 
+@shown
 def to_sarif(outcomes: Sequence[Outcome]) -> str:
     """Clean models and those that are no classifiers are among the artifacts, without a result."""
     found = sorted({version for outcome in outcomes for name, version in outcome.versions.items() if name == "nc-scan"})
@@ -85,9 +88,10 @@ def _results(outcome: Outcome, artifact: int) -> Iterator[dict[str, Any]]:
             "ruleId": identifier,
             "ruleIndex": ORDER.index(outcome.verdict),
             "level": level,
-            "message": {"text": f"{HEADLINE[outcome.verdict]}{subject}: {'; '.join(outcome.reasons)}."},
+            "message": {"text": f"{HEADLINE[outcome.verdict]}{_plain(subject)}: {_plain('; '.join(outcome.reasons))}."},
             "locations": [_location(outcome, artifact)],
             "partialFingerprints": {"nc-scan/v1": _fingerprint(outcome, identifier, target)},
+            **_suppressed(outcome),
         }
 
 
@@ -100,10 +104,18 @@ def _findings(outcome: Outcome, artifact: int) -> Iterator[dict[str, Any]]:
                 "ruleId": identifier,
                 "ruleIndex": ORDER.index(GRAPH),
                 "level": level,
-                "message": {"text": f"{HEADLINE[GRAPH]}: {finding.message}: {finding.where}."},
+                "message": {"text": f"{HEADLINE[GRAPH]}: {_plain(finding.message)}: {_plain(finding.where)}."},
                 "locations": [_location(outcome, artifact)],
                 "partialFingerprints": {"nc-scan/v1": _fingerprint(outcome, identifier, finding.where)},
+                **_suppressed(outcome),
             }
+
+
+def _suppressed(outcome: Outcome) -> dict[str, Any]:
+    """That the user's policy accepts the model: the result stays in the file, and services show it as dismissed."""
+    if outcome.accepted is None:
+        return {}
+    return {"suppressions": [{"kind": "external", "status": "accepted", "justification": acceptance(outcome)}]}
 
 
 def _location(outcome: Outcome, artifact: int) -> dict[str, Any]:
@@ -115,6 +127,11 @@ def _fingerprint(outcome: Outcome, rule: str, target: int | str | None) -> str:
     """The same for the same finding in the same model, wherever the file lies."""
     subject = outcome.sha256 or PurePath(outcome.path).name
     return hashlib.sha256(f"{rule} {subject} {target}".encode()).hexdigest()
+
+
+def _plain(text: str) -> str:
+    """Without the links that a message may embed (SARIF 2.1.0, section 3.11.6)."""
+    return re.sub(r"([\\\[\]])", r"\\\1", text)
 
 
 def _uri(path: str) -> str:

@@ -8,12 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from nc_scan.results import ComparedValue, ParityExplanation, Trace
+from nc_scan.text import all_visible, visible
 
 AROUND = 3  # values shown before and after the first that diverges
 
 
 def render_parity(path: str, explanation: ParityExplanation) -> RenderableType:
     """Whether the scores agree, the first node that diverges and if it is to blame, and the values around it."""
+    path, explanation = visible(path), all_visible(explanation)
     scores, values = explanation.scores, explanation.trace.values
     first = explanation.trace.first_divergence
     word, color = ("AGREES", "green") if scores.agrees else ("DIFFERS", "red")
@@ -51,5 +53,5 @@ def _table(values: tuple[ComparedValue, ...], at: int) -> RenderableType:
     for value in values[max(at - AROUND, 0) : at + AROUND + 1]:
         cells = [value.operator, value.value, "x".join(map(str, value.shape))]
         cells += [f"{value.max_abs_difference:.2g}", f"{value.tolerance:.2g}"]
-        table.add_row(*cells, style=None if value.agrees else "red")
+        table.add_row(*map(Text, cells), style=None if value.agrees else "red")
     return table

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 @contextlib.contextmanager
 def progress_bar(prefix: str) -> Iterator[Callable[[str, int, int], None]]:
     """Gives the `progress` of `nc_scan.scan`; `prefix` stands before the name of the stage."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"{prefix}starting", total=None)
 

@@ -13,10 +13,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nc_scan.reports.contracts import ContractRow, contract_rows
+from nc_scan.reports.contracts import ContractRow, contract_rows, shape
 from nc_scan.reports.predictions import predicted
-from nc_scan.reports.words import HEADLINE, called, targets
-from nc_scan.results import FailedScan, FloatArray, LabelResult, Outcome, ScanResult
+from nc_scan.reports.shown import shown
+from nc_scan.reports.words import HEADLINE, acceptance, called, targets
+from nc_scan.results import FailedScan, FloatArray, InputContract, LabelResult, Outcome, ScanResult
 
 COLORS = {"clean": "green", "backdoored": "red", "inconclusive": "yellow", "failed": "yellow", "not_applicable": "dim"}
 MOST_ROWS = 20
@@ -26,8 +27,12 @@ PICTURE = 32  # columns of the mask picture
 SHADES = " ░▒▓█"
 
 
-def render(result: ScanResult) -> RenderableType:
-    """Verdict, evidence a label, the suspected trigger's mask, and what the scan took for granted."""
+@shown
+def render(result: ScanResult, *, verbose: bool = False) -> RenderableType:
+    """Verdict, evidence a label, the suspected trigger's mask, and what the scan took for granted.
+
+    With `verbose`, what each part of the input contract was read from.
+    """
     parts: list[RenderableType] = [Text(), headline(result), Text(), *map(_indented, map(Text, result.reasons)), Text()]
     parts += [_indented(Text(f"{finding.severity}: {finding.message}")) for finding in result.findings]
     parts += [Text()] if result.findings else []
@@ -35,9 +40,10 @@ def render(result: ScanResult) -> RenderableType:
         parts += [_indented(_table(result)), Text()]
         suspected = [label for label in result.labels if label.label in result.target_labels]
         parts += [part for label in suspected for part in _picture(label, called(result, label.label))]
-    return Group(*parts, _indented(_facts(result)))
+    return Group(*parts, _indented(_facts(result, verbose)))
 
 
+@shown
 def headline(result: ScanResult) -> RenderableType:
     """The verdict and the model's name, the same on any width."""
     verdict = Text.assemble((f" {result.verdict.upper()} ", f"bold reverse {COLORS[result.verdict]}"))
@@ -45,15 +51,19 @@ def headline(result: ScanResult) -> RenderableType:
         verdict.append(f" {targets(result)}", style=f"bold {COLORS[result.verdict]}")
     if result.confidence is not None:
         verdict.append(f"  probability {result.confidence:.1%}")
-    return _indented(Group(verdict, Text(result.path, style="dim", overflow="fold")))
+    lines = [verdict, Text(result.path, style="dim", overflow="fold")]
+    return _indented(Group(*lines, *([Text(acceptance(result))] if result.accepted else [])))
 
 
+@shown
 def failure_line(failed: FailedScan) -> str:
     """One line that names the model and why there is no result."""
     reason = failed.reasons[0]
-    return reason if failed.path in reason else f"{failed.path}: {reason}"
+    line = reason if failed.path in reason else f"{failed.path}: {reason}"
+    return f"{line}. {acceptance(failed)}" if failed.accepted else line
 
 
+@shown
 def render_summary(outcomes: Sequence[Outcome]) -> RenderableType:
     """One row a model."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
@@ -63,8 +73,9 @@ def render_summary(outcomes: Sequence[Outcome]) -> RenderableType:
     table.add_column("smallest norm", justify="right")
     for outcome in outcomes:
         norms = [label.norm for label in outcome.labels] if isinstance(outcome, ScanResult) else []
-        verdict = Text(HEADLINE[outcome.verdict].lower(), style=COLORS[outcome.verdict])
-        table.add_row(Text(outcome.path), verdict, targets(outcome), f"{min(norms):.1f}" if norms else "")
+        name = HEADLINE[outcome.verdict].lower() + (", accepted" if outcome.accepted else "")
+        verdict = Text(name, style=COLORS[outcome.verdict])
+        table.add_row(Text(outcome.path), verdict, Text(targets(outcome)), f"{min(norms):.1f}" if norms else "")
     return _indented(table)
 
 
@@ -87,7 +98,7 @@ def _table(result: ScanResult) -> Table:
     largest = max(found, default=1.0) or 1.0
     for label in rows[:MOST_ROWS]:
         table.add_row(
-            called(result, label.label),
+            Text(called(result, label.label)),
             f"{label.norm:.1f}",
             _bar(label.norm, result.threshold, largest),
             f"{label.anomaly_index:.2f}",
@@ -137,13 +148,16 @@ def _shade(mask: FloatArray) -> list[str]:
     return [f"┌{frame}┐", *body, f"└{frame}┘"]
 
 
-def _facts(result: ScanResult) -> Table:
+def _facts(result: ScanResult, verbose: bool) -> Table:
     parity, probes = result.parity, result.probes
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for row in contract_rows(result.contract):
-        table.add_row(row.subject, _contract(row))
+    if verbose:
+        for row in contract_rows(result.contract):
+            table.add_row(row.subject, _contract(row))
+    else:
+        table.add_row("contract", _short_contract(result.contract))
     if result.converter is not None:
         table.add_row("converted", Text(f"by {result.converter}"))
     table.add_row("import", Text(_agreement(parity.agrees, parity.first_diverging_node, parity.max_difference)))
@@ -157,6 +171,14 @@ def _facts(result: ScanResult) -> Table:
         table.add_row("warning", Text(warning, style="yellow"))
     table.add_row("took", Text(f"{sum(result.seconds.values()):.1f} s on {result.device}"))
     return table
+
+
+def _short_contract(contract: InputContract) -> Text:
+    """One line, for those who do not ask what it was read from."""
+    text = Text(f"{shape(contract)}, pixels as {contract.value_range}, {contract.labels} {contract.output_kind}")
+    for part in contract.uncertain:
+        text.append(f", {part} uncertain", style="yellow")
+    return text
 
 
 def _contract(row: ContractRow) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nc_scan.results import Outcome, ScanResult
 
+WORST_FIRST = ("backdoored", "inconclusive", "failed", "not_applicable", "clean")
 MOST_LETTERS = 60  # of a label's name
 
 HEADLINE = {
@@ -29,6 +30,12 @@ def targets(outcome: Outcome) -> str:
     """The suspected labels as a phrase: `label 3`, `labels 3 (cat), 5 (dog)`, or an empty string."""
     labels = outcome.target_labels
     return f"label{'s' if len(labels) > 1 else ''} {', '.join(called(outcome, n) for n in labels)}" if labels else ""
+
+
+def acceptance(outcome: Outcome) -> str:
+    """Who accepts a model that is not clean, until when and why, in one sentence; empty where nobody does."""
+    accepted = outcome.accepted
+    return f"Accepted by {accepted.by} until {accepted.until}: {accepted.reason}" if accepted else ""
 
 
 def called(outcome: Outcome, label: int) -> str:

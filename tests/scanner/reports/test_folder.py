@@ -24,6 +24,7 @@ def test_a_folder_for_each_model_and_what_sums_them_up(tmp_path: Path) -> None:
     assert files == {
         *(f"{name}/{file}" for name in ("cat & dog <v2>", "cat & dog <v2>-2") for file in one),
         "model/scan.json", "model/report.html", "scans.sarif", "junit.xml", "summary.md", "bom.json", "statement.json",
+        "index.html",
     }  # fmt: skip
     assert (tmp_path / "cat & dog <v2>" / "scan.json").read_text("utf-8") == to_json(outcomes[0])
     mask = np.asarray(Image.open(tmp_path / "cat & dog <v2>" / "masks" / "3.png"))

@@ -38,8 +38,9 @@ def test_the_suspected_label_comes_first_and_below_the_threshold(backdoored: Sca
     assert "█" in text
 
 
-def test_the_contract_stands_with_its_evidence(backdoored: ScanResult) -> None:
-    text = " ".join(text_of(render(backdoored), 80).split())
+def test_the_contract_has_its_evidence_on_request(backdoored: ScanResult) -> None:
+    assert not any(why in text_of(render(backdoored), 120) for why in EVIDENCE.values())
+    text = " ".join(text_of(render(backdoored, verbose=True), 80).split())
     assert [why for why in EVIDENCE.values() if why not in text] == []
     assert "uncertain" not in text
 

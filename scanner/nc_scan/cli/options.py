@@ -1,0 +1,145 @@
+"""The options of `nc-scan`, in the order in which `--help` lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nc_scan.cli.exits import FAIL_ON
+from nc_scan.cli.settings import read_settings
+from nc_scan.reports.formats import FORMATS
+
+PREFIX = "NC_SCAN"  # of the environment variables, one an option
+LAYOUTS = ("NCHW", "NHWC", "NHW", "CHW", "HWC", "features")
+KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid")
+# What `nc_scan.scan` is given; `--explain-parity` is given those of the second line.
+SCAN = ("data", "seed", "method", "device", "layout", "side", "value_range", "output", "output_kind")
+EXPLAINED = ("data", "seed", "layout", "side", "value_range", "output", "output_kind")
+
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def known_range(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The range, if `nc_scan.contract` knows it."""
+    if text is not None:
+        from nc_scan.contract.value_range import parse_range
+
+        try:
+            parse_range(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return text
+
+
+def usable(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    """The device, if it is there; `cpu` is, without a look."""
+    if name != "cpu":
+        from nc_scan.device import usable_device
+        from nc_scan.errors import DeviceError
+
+        try:
+            usable_device(name)
+        except DeviceError as error:
+            raise click.BadParameter(str(error)) from error
+    return name
+
+
+def verdicts(_context: click.Context, _option: click.Parameter, text: str) -> frozenset[str]:
+    """The verdicts in a list with commas; `none` for no verdict."""
+    names = {name.strip().replace("-", "_") for name in text.split(",") if name.strip()} - {"none"}
+    if unknown := names - set(FAIL_ON):
+        raise click.BadParameter(f"unknown verdict {', '.join(sorted(unknown))}: one of {', '.join(FAIL_ON)}, none")
+    return frozenset(names)
+
+
+def with_settings(context: click.Context, _option: click.Parameter, given: str | None) -> None:
+    """Takes the defaults of the other options from the settings, which become the context's object."""
+    context.obj = read_settings(context.command, given, Path.cwd())
+    context.default_map = context.obj.defaults
+
+
+def _file(name: str, help: str) -> Option:
+    file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+    return click.option(
+        f"--{name}", f"{name}_file", type=file, metavar="FILE", envvar=f"{PREFIX}_{name.upper()}", help=help
+    )
+
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+REPORTS: list[Option] = [
+    click.option("--report", type=FOLDER, metavar="DIR", help="Write all reports here, a folder for each model."),
+    *(_file(format.name, f"Write {format.help}.") for format in FORMATS.values()),
+]
+SCANNING: list[Option] = [
+    click.option(
+        "--data", type=click.Path(path_type=Path, exists=True), help="Images: a folder, .npy, .npz or .parquet."
+    ),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Decides probes and search."),
+    click.option(
+        "--method",
+        type=click.Choice(["calibrated", "paper"]),
+        default="calibrated",
+        show_default=True,
+        help="`paper`: fixed λ = 0.01, backdoored where the anomaly index is at least 2.",
+    ),
+    click.option(
+        "--device", default="cpu", show_default=True, callback=usable, help="Where to search: cpu, cuda, cuda:1."
+    ),
+    click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the input; CHW and HWC are flat vectors."),
+    click.option("--side", type=click.IntRange(min=1), help="Height and width in pixels, where the graph is open."),
+    click.option(
+        "--range",
+        "value_range",
+        metavar="RANGE",
+        envvar=f"{PREFIX}_RANGE",
+        callback=known_range,
+        help="What pixels are scaled to: 0..1, 0..255, -1..1, imagenet, cifar10, caffe, or mean=M;std=S.",
+    ),
+    click.option("--output", metavar="NAME", help="The output that holds a score for each label."),
+    click.option("--output-kind", type=click.Choice(KINDS), help="What the output holds."),
+]
+RUNNING: list[Option] = [
+    click.option("--cache", type=FOLDER, metavar="DIR", help="Keep results here, scan nothing twice."),
+    click.option(
+        "--cache-limit",
+        type=click.IntRange(min=1),
+        metavar="MIB",
+        default=1024,
+        show_default=True,
+        help="What the cache may hold; the results that were longest not asked for go.",
+    ),
+    click.option("--alias", metavar="NAME", help="MLflow: let this alias point to the version if it is clean."),
+    click.option(
+        "--fail-on",
+        metavar="VERDICT,...",
+        default=",".join(FAIL_ON),
+        callback=verdicts,
+        help=f"Which verdicts end with a code other than 0: {', '.join(FAIL_ON)}, or none. All by default.",
+    ),
+    click.option("--explain-parity", is_flag=True, help="No scan: compare with onnxruntime, node by node."),
+    click.option("-q", "--quiet", is_flag=True, help="Print what is not clean, a line each, and no progress."),
+    click.option("-v", "--verbose", count=True, help="Print the evidence for what was assumed, and skipped files."),
+    click.option(
+        "--log-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Append a log here."
+    ),
+    click.option(
+        "--config",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        is_eager=True,  # its defaults must be known before the others are looked at
+        expose_value=False,
+        callback=with_settings,
+        help="Settings, in place of nc-scan.toml or [tool.nc-scan] in pyproject.toml here or above; `none` for none.",
+    ),
+]
+
+
+def all_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds them all to a command's function."""
+    for option in reversed([*REPORTS, *SCANNING, *RUNNING]):
+        function = option(function)
+    return function
