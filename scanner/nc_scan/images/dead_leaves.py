@@ -7,14 +7,12 @@ in for photographs in training: Baradad et al., "Learning to See by Looking at N
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numba import njit, prange
-from numpy.typing import NDArray
+from numba import prange
 
-FloatArray = NDArray[np.float32]
+from nc_scan.images.compiled import compiled
+from nc_scan.results import FloatArray
 
 LEAVES = 160
 SMALLEST_RADII = (0.03, 0.4)  # share of the image's side; from cluttered to simple images
@@ -71,17 +69,7 @@ def _one_over_f(count: int, side: int, rng: np.random.Generator) -> FloatArray:
     return np.asarray(noise / np.maximum(noise.std(axis=(1, 2), keepdims=True), 1e-6), np.float32)
 
 
-def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiled, and kept on disk where there is a place that can be written to."""
-    options: dict[str, Any] = {"parallel": True, "fastmath": True}
-    try:
-        compiled: Callable[..., Any] = njit(cache=True, **options)(function)
-    except RuntimeError:  # "cannot cache function ...: no locator available"
-        compiled = njit(**options)(function)
-    return compiled
-
-
-@_jit
+@compiled
 def _paint(  # type: ignore[no-untyped-def]  # compiled by Numba, which infers the types
     images, radii, centers, angles, aspects, is_box, colors, textures, texture_of, contrast
 ):
