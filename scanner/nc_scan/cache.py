@@ -12,7 +12,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from nc_scan.attempt import attempt
 from nc_scan.convert import converter_versions
 from nc_scan.digest import external_digests, file_digest
 from nc_scan.errors import ModelFileError, ReportError
@@ -20,13 +19,14 @@ from nc_scan.reports.arrays import to_npz, with_arrays
 from nc_scan.reports.as_json import from_json, to_json
 from nc_scan.reports.files import write
 from nc_scan.results import Outcome, ScanResult
+from nc_scan.safely import scan_safely
 from nc_scan.versions import library_versions
 
 log = logging.getLogger("nc_scan")
 LIMIT = 2**30  # bytes
 SUFFIXES = (".json", ".npz")
 NAME = re.compile("[0-9a-f]{64}")
-CALIBRATION = Path(__file__).parent / "detection" / "calibration.json"
+CALIBRATION = Path(__file__).parent / "calibration.json"
 
 
 class Cache:
@@ -78,7 +78,7 @@ class Cache:
         kept = self.get(path, options) if self.reads else None
         if kept is not None:
             return kept
-        outcome = attempt(path, **options)
+        outcome = scan_safely(path, **options)
         if isinstance(outcome, ScanResult):
             try:
                 self.put(path, options, outcome)

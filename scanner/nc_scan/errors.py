@@ -33,6 +33,10 @@ class DeviceError(NcScanError):
     """The device asked for is unknown, or not there."""
 
 
+class DetectorError(NcScanError):
+    """The detector asked for is unknown, or another package's that cannot be loaded."""
+
+
 class ReportError(NcScanError):
     """A report cannot be written: read-only folder, full disk, no permission."""
 

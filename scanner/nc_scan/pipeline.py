@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
-import numpy as np
-
-from nc_scan.contract import Overrides, infer_contract, read_signature
-from nc_scan.convert import converter_versions, onnx_source
-from nc_scan.detection import Decision, stamp
-from nc_scan.detection.calibration import shipped_calibration
-from nc_scan.detection.threshold import calibrated_threshold, paper_threshold
+from nc_scan.calibration import shipped_calibration
+from nc_scan.clock import Clock
+from nc_scan.contract import Overrides
+from nc_scan.convert import converter_versions
+from nc_scan.detectors import METHODS, Detector, Method, make
 from nc_scan.digest import external_digests, file_digest
 from nc_scan.errors import ModelFileError
-from nc_scan.examine import Clock, Method, Progress, examine, report_parity, report_probes, settings_of
-from nc_scan.graph import load_model
-from nc_scan.probes import gather, given_images, sample
+from nc_scan.examples import stamp_examples
+from nc_scan.opening import Progress, open_model, silent
 from nc_scan.results import Layout, OutputKind, ScanResult
+from nc_scan.under_contract import report_probes, scan_under_contract
+from nc_scan.verdict import SEVERITY
 from nc_scan.versions import library_versions
-
-SEVERITY = ("clean", "inconclusive", "backdoored")
 
 
 def scan(
@@ -31,13 +29,14 @@ def scan(
     data: str | Path | None = None,
     seed: int = 0,
     method: Method = "calibrated",
+    detectors: Sequence[str] | None = None,
     device: str = "cpu",
     layout: Layout | None = None,
     side: int | None = None,
     value_range: str | None = None,
     output: str | None = None,
     output_kind: OutputKind | None = None,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = silent,
 ) -> ScanResult:
     """Scans one image classifier for a backdoor.
 
@@ -46,6 +45,7 @@ def scan(
         data: images to look through the model with: a folder, .npy, .npz or .parquet; synthetic ones by default.
         seed: decides probes, their order and the start of the search.
         method: `calibrated`, or `paper` for a fixed λ of 0.01 and the rule index >= 2.
+        detectors: names of those to ask, see `nc_scan.detectors`; by default those of the method.
         device: where the search runs: `cpu`, `cuda`, `cuda:1`.
         layout, side, value_range, output, output_kind: override what is inferred of the input contract; see
             `nc_scan.contract.Overrides`.
@@ -54,70 +54,59 @@ def scan(
     Where the evidence leaves several input contracts plausible, the model is scanned under each, and the worst verdict
     counts.
 
-    Raises ModelFileError, UnsupportedModelError, NotScannableError, OverrideError, DataError, DeviceError; ValueError
-    for an unknown method.
+    Raises ModelFileError, UnsupportedModelError, NotScannableError, OverrideError, DataError, DeviceError,
+    DetectorError; ValueError for an unknown method.
     """
-    if method not in get_args(Method):
-        raise ValueError(f"unknown method {method!r}: one of {', '.join(get_args(Method))}")
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
+    asked = [make(name) for name in (METHODS[method] if detectors is None else detectors)]
     path = Path(path)
     clock = Clock()
-    rng = np.random.default_rng(seed)
     overrides = Overrides(layout, side, value_range, output, output_kind)
-    with clock("import"):
-        progress("reading the model", 0, 1)
-        with onnx_source(path) as source:
-            proto, sha256 = load_model(source.path), file_digest(path)
-    with clock("contract"):
-        progress("finding out what it expects", 0, 1)
-        signature = read_signature(proto, overrides)
-        given = given_images(data, signature.image, rng)
-        contracts = infer_contract(proto, signature, sample(given, signature.image, rng), overrides)
-    with clock("probes"):
-        progress("making probes", 0, 1)
-        images = gather(given, signature.image, rng)
-    examined = [examine(proto, contract, images, seed, method, device, clock, progress) for contract in contracts]
-    worst = max(examined, key=lambda one: SEVERITY.index(one.decision.verdict))
+    model = open_model(path, data, seed, overrides, clock, progress)
+    scans = [scan_under_contract(model, one, asked, seed, device, clock, progress) for one in model.contracts]
+    worst = max(scans, key=lambda one: SEVERITY.index(one.decision.verdict))
     external = external_digests(path)
-    if file_digest(path) != sha256:
+    if file_digest(path) != model.sha256:
         raise ModelFileError(f"{path} changed while it was being scanned")
-    contract, decision = worst.model.contract, worst.decision
+    contract, decision = worst.subject.contract, worst.decision
     return ScanResult(
         verdict=decision.verdict,
         target_labels=decision.target_labels,
         labels=decision.labels,
         reasons=decision.reasons,
         confidence=decision.confidence,
-        threshold=_threshold(decision, method, contract.pixels),
+        threshold=decision.threshold,
         path=str(path),
-        sha256=sha256,
+        sha256=model.sha256,
         method=method,
         seed=seed,
-        device=f"{device}, {str(worst.model.precision).removeprefix('torch.')}",
+        device=f"{device}, {str(worst.subject.precision).removeprefix('torch.')}",
         contract=contract,
-        parity=report_parity(worst.parity),
+        parity=worst.parity,
         probes=report_probes(worst.probes, contract.labels),
         seconds=clock.seconds,
         versions=library_versions() | converter_versions(path),
-        converter=source.converter,
+        converter=model.converter,
         calibration=shipped_calibration().id if method == "calibrated" else None,
         external_data=external,
-        operator_sets={opset.domain or "ai.onnx": opset.version for opset in proto.opset_import},
+        operator_sets={opset.domain or "ai.onnx": opset.version for opset in model.proto.opset_import},
         configuration={
             "data": None if data is None else str(data),
             **dataclasses.asdict(overrides),
-            "search": dataclasses.asdict(settings_of(method)),
+            **_settings(asked),
         },
         findings=worst.findings,
         not_run=worst.not_run,
-        tried=tuple(one.summary() for one in examined) if len(examined) > 1 else (),
+        tried=tuple(one.summary() for one in scans) if len(scans) > 1 else (),
         warnings=worst.warnings(),
-        examples=stamp(worst.model, worst.probes, decision) if decision.labels else (),
+        examples=stamp_examples(worst.subject, worst.probes, decision),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        evidence=tuple(dataclasses.replace(one, labels=(), findings=()) for one in worst.evidence),
     )
 
 
-def _threshold(decision: Decision, method: Method, pixels: int) -> float | None:
-    norms = [label.norm for label in decision.labels]
-    if not norms:
-        return None
-    return paper_threshold(norms) if method == "paper" else calibrated_threshold(norms, pixels, shipped_calibration())
+def _settings(detectors: Sequence[Detector]) -> dict[str, Any]:
+    """The settings of every detector that has some, by its name."""
+    found = {detector.name: getattr(detector, "settings", None) for detector in detectors}
+    return {name: dataclasses.asdict(settings) for name, settings in found.items() if settings is not None}

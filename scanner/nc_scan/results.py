@@ -89,7 +89,12 @@ class LabelResult:
 
 @dataclass(frozen=True)
 class Parity:
-    """Whether the imported module computes what onnxruntime computes on the probe images."""
+    """Whether the imported module computes what onnxruntime computes on the same images.
+
+    `max_difference` is the largest absolute difference of the scores, `tolerance` the one allowed, both in units of the
+    scores. `same_label` is the share of images for which both predict the same label, ties within the tolerance
+    included. `first_diverging_node` names where they part, None where they agree or nobody looked.
+    """
 
     agrees: bool
     max_difference: float
@@ -172,6 +177,40 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What one detector found.
+
+    Attributes:
+        detector: its name.
+        covers: the kinds of backdoor that its silence speaks about, by the names of the attacks.
+        reason: one sentence for the user.
+        target_labels: the labels that a backdoor would lead to.
+        p_value: how often a clean model gives evidence as strong; None where nobody knows, as for evidence that the
+            verdict has a rule of its own for.
+        success_rate: share of held-out probes that the deployed model answers as the detector says once they carry what
+            it found; None where there is nothing to replay.
+        statistics: the figures behind it, by name.
+        passes: images that went through the network for it, forward and back.
+        seconds: wall time.
+        not_run: why there is no evidence, None where there is some.
+        labels, findings: what it says label by label, and of the graph; those of all detectors stand in the result.
+    """
+
+    detector: str
+    covers: tuple[str, ...]
+    reason: str = ""
+    target_labels: tuple[int, ...] = ()
+    p_value: float | None = None
+    success_rate: float | None = None
+    statistics: dict[str, float] = field(default_factory=dict)
+    passes: int = 0
+    seconds: float = 0.0
+    not_run: str | None = None
+    labels: tuple[LabelResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
 class StampedProbe:
     """A held-out probe and what the deployed model says to it before and after it carries a label's trigger.
 
@@ -228,6 +267,7 @@ class ScanResult:
         examples: probes with the triggers of the suspected labels, or of the smallest trigger where none is.
         finished: when, in UTC, ISO 8601 to the second.
         accepted: why the user's policy takes the model all the same; the verdict stays as it is.
+        evidence: what each detector found, but for `labels` and `findings`, which stand here.
     """
 
     verdict: Verdict
@@ -258,6 +298,7 @@ class ScanResult:
     examples: tuple[StampedProbe, ...] = ()
     finished: str = ""
     accepted: Acceptance | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Scans every model of the folder ZOO: that of `nc-train zoo examples/zoo.toml --data PATH --out ZOO`, then that of
 `tests.bench.contract`, whose models read other value ranges. Keeps the evidence of all labels in
-`docs/results/calibration.csv` and writes `scanner/nc_scan/detection/calibration.json`. Scans that the table holds
+`docs/results/calibration.csv` and writes `scanner/nc_scan.calibration.json`. Scans that the table holds
 already are not repeated, so that the fit can be redone without the models (leave ZOO out).
 """
 
@@ -16,12 +16,12 @@ import click
 import numpy as np
 from tests.bench.evidence import Row, Scan, collect, read, scans
 
-from nc_scan.detection.calibration import Calibration, fit
-from nc_scan.detection.evidence import below_median
+from nc_scan.calibration import Calibration, fit
+from nc_scan.detectors.patch.statistics import below_median
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs/results/calibration.csv"
-CALIBRATION = ROOT / "scanner/nc_scan/detection/calibration.json"
+CALIBRATION = ROOT / "scanner/nc_scan.calibration.json"
 SEEDS = (0,)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from nc_kernels import apply_trigger
 from nc_scan import scan
 from nc_scan.graph import load_model
-from nc_scan.prepare import prepare
 from nc_scan.results import LabelResult, ScanResult
+from nc_scan.subject import open_subject
 from nc_trainers.data import Split
 
 
@@ -142,7 +142,7 @@ def success_on(result: ScanResult, images: Split) -> float:
     assert smallest.trigger is not None
     others = images.images[images.labels != smallest.label].astype(np.float32) / 255
     stamped = apply_trigger(others, smallest.trigger.mask[None, None], smallest.trigger.pattern[None])[0]
-    model = prepare(load_model(Path(result.path)), result.contract, "cpu")
+    model = open_subject(load_model(Path(result.path)), result.contract, "cpu")
     return float((model.deployed_labels(stamped) == smallest.label).mean())
 
 

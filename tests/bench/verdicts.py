@@ -19,9 +19,9 @@ import numpy as np
 from tests.bench.evidence import Scan, collect
 
 from nc_kernels import anomaly_index
-from nc_scan.detection import Decision, decide
-from nc_scan.detection.calibration import shipped_calibration
+from nc_scan.calibration import shipped_calibration
 from nc_scan.results import LabelResult, Status
+from nc_scan.verdict import Decision, judge_patches
 from nc_trainers.data import load
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
@@ -35,7 +35,7 @@ def decision(scan: Scan) -> Decision:
         LabelResult(row.label, row.norm, float(index), 0.0, row.success_rate, cast(Status, row.status))
         for row, index in zip(scan, indices, strict=True)
     ]
-    return decide(labels, scan[0].pixels, shipped_calibration())
+    return judge_patches(labels, scan[0].pixels, shipped_calibration())
 
 
 def right(scan: Scan) -> bool:

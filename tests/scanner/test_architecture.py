@@ -7,17 +7,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"nc_kernels": "kernels", "nc_scan": "scanner", "nc_trainers": "trainers"}
+SEARCHING = ("nc_scan.triggers", "nc_scan.search", "nc_scan.detectors")
 FORBIDDEN = [
     ("kernels/nc_kernels", ("nc_scan", "nc_trainers", "click", "rich")),
     ("trainers/nc_trainers", ("nc_scan",)),
     ("scanner/nc_scan", ("nc_trainers", "nc_scan.cli")),
-    ("scanner/nc_scan/graph", ("nc_scan.inversion", "nc_scan.detection", "nc_scan.reports", "nc_scan.contract")),
-    ("scanner/nc_scan/inversion", ("nc_scan.detection", "nc_scan.reports", "nc_scan.graph", "nc_scan.audit")),
+    ("scanner/nc_scan/graph", (*SEARCHING, "nc_scan.reports", "nc_scan.contract", "nc_scan.verdict")),
     ("scanner/nc_scan/images", ("torch", "nc_scan.contract", "nc_scan.probes", "nc_scan.graph")),
-    ("scanner/nc_scan/contract", ("nc_scan.probes", "nc_scan.inversion", "nc_scan.detection", "nc_scan.reports")),
-    ("scanner/nc_scan/audit", ("nc_scan.reports", "nc_scan.contract", "nc_scan.inversion")),
+    ("scanner/nc_scan/contract", ("nc_scan.probes", *SEARCHING, "nc_scan.reports", "nc_scan.verdict")),
+    ("scanner/nc_scan/triggers", (*SEARCHING[1:], "nc_scan.reports", "nc_scan.graph", "nc_scan.subject")),
+    ("scanner/nc_scan/search", ("nc_scan.detectors", "nc_scan.reports", "nc_scan.graph", "nc_scan.subject")),
+    ("scanner/nc_scan/detectors", ("nc_scan.verdict", "nc_scan.reports", "nc_scan.under_contract")),
+    ("scanner/nc_scan/audit", (*SEARCHING, "nc_scan.reports", "nc_scan.contract", "nc_scan.verdict")),
     ("scanner/nc_scan/convert", ("nc_scan.reports", "nc_scan.graph", "nc_scan.contract")),
-    ("scanner/nc_scan/reports", ("torch", "nc_scan.inversion", "nc_scan.detection", "nc_scan.graph", "nc_scan.audit")),
+    ("scanner/nc_scan/reports", ("torch", *SEARCHING, "nc_scan.graph", "nc_scan.audit", "nc_scan.verdict")),
 ]
 
 

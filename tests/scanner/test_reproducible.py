@@ -11,13 +11,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import nc_scan
-from nc_scan import examine
-from nc_scan.detection import Decision
+from nc_scan.detectors import PatchSearch
 from nc_scan.errors import ModelFileError
 from nc_scan.reports.arrays import to_npz
 from nc_scan.reports.as_html import to_html
 from nc_scan.reports.as_json import schema, to_json
-from nc_scan.results import ScanResult
+from nc_scan.results import Evidence, ScanResult
 
 TIMES = ("seconds", "finished")
 
@@ -49,6 +48,8 @@ def result(model: Path) -> ScanResult:
 
 def without_times(result: ScanResult) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(to_json(result))
+    for evidence in values["evidence"]:
+        del evidence["seconds"]
     return {key: value for key, value in values.items() if key not in TIMES}
 
 
@@ -56,9 +57,11 @@ def test_a_real_report_fits_the_schema(result: ScanResult) -> None:
     jsonschema.Draft202012Validator(schema()).validate(json.loads(to_json(result)))
     assert result.operator_sets == {"ai.onnx": 17}
     assert list(result.external_data) == ["weights.bin"]
-    assert result.configuration["search"]["rounds"][0]["steps"] > 0
+    assert result.configuration["patch"]["rounds"][0]["steps"] > 0
     assert result.finished.endswith("+00:00")
     assert len(result.labels) == 4
+    assert [one.detector for one in result.evidence] == ["graph", "patch"]
+    assert all(one.passes > 0 and one.not_run is None for one in result.evidence)
     assert "<!doctype html>" in to_html(result)
 
 
@@ -83,10 +86,10 @@ def test_a_file_that_changes_meanwhile_has_no_verdict(
         (tmp_path / file.name).write_bytes(file.read_bytes())
     path = tmp_path / "model.onnx"
 
-    def change(*_: object) -> Decision:
+    def change(*_: object) -> Evidence:
         path.write_bytes(path.read_bytes() + b"\x12\x00")
-        return Decision("clean", (), ("fine",), None, ())
+        return Evidence("patch", (), not_run="not searched")
 
-    monkeypatch.setattr(examine, "_search", change)
+    monkeypatch.setattr(PatchSearch, "run", change)
     with pytest.raises(ModelFileError, match="changed while it was being scanned"):
         nc_scan.scan(path)

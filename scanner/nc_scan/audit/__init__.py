@@ -1,5 +1,5 @@
 """What stands in a graph that a classifier has no need of: switches, weights that nothing reads, chance."""
 
-from nc_scan.audit.audit import audit, with_findings
+from nc_scan.audit.audit import audit
 
-__all__ = ["audit", "with_findings"]
+__all__ = ["audit"]

@@ -1,4 +1,4 @@
-"""The audit of a graph, and what it means for the verdict.
+"""The audit of a graph.
 
 The trigger search follows gradients. A backdoor can also be written into the graph itself: a comparison that recognises
 the trigger and a `Where` or `If` that replaces the answer ("architectural" backdoors, Bober-Irizar et al. 2023;
@@ -7,7 +7,6 @@ Langford et al. 2024). A comparison has no gradient, so that the search is blind
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ from nc_scan.results import Finding
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-
-    from nc_scan.detection import Decision
 
 
 def audit(model: ModelProto, output: str, labels: int, images: Sequence[Batch]) -> tuple[Finding, ...]:
@@ -36,13 +33,3 @@ def audit(model: ModelProto, output: str, labels: int, images: Sequence[Batch]) 
     flow = Flow(model, output)
     found = [*switches(flow, labels, images), *chance(flow), *unread_weights(flow), *odd_weights(flow)]
     return tuple(sorted(found, key=lambda finding: finding.severity != "warning"))
-
-
-def with_findings(decision: Decision, findings: Sequence[Finding]) -> Decision:
-    """A clean verdict does not stand against a warning: it becomes inconclusive, for the warning's reason."""
-    warnings = tuple(finding.message for finding in findings if finding.severity == "warning")
-    if not warnings or decision.verdict != "clean":
-        return decision
-    return dataclasses.replace(
-        decision, verdict="inconclusive", reasons=(*warnings, *decision.reasons), confidence=None
-    )

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nc_scan.attempt import attempt, failed
 from nc_scan.cache import Cache
 from nc_scan.cli.exits import FAILED, NOTHING_TO_SCAN, exit_code, worst
 from nc_scan.cli.output import say, show
@@ -26,6 +25,7 @@ from nc_scan.reports.formats import FORMATS
 from nc_scan.reports.terminal import failure_line, headline, render, render_summary
 from nc_scan.reports.writing import Problems, write_formats
 from nc_scan.results import FailedScan, Outcome
+from nc_scan.safely import failed, scan_safely
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -132,7 +132,7 @@ def _outcomes(
         start = time.perf_counter()
         with _progress(f"{number}/{len(targets)} " if len(targets) > 1 else "", request) as progress:
             settings = {**request.options, "progress": progress}
-            scan = partial(cache.scan, options=settings) if cache else partial(attempt, **settings)
+            scan = partial(cache.scan, options=settings) if cache else partial(scan_safely, **settings)
             try:
                 outcome = target.scan(scan)
             except RegistryError as error:

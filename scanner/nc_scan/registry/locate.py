@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nc_scan.attempt import failed
 from nc_scan.convert import ADVICE, SUFFIXES
 from nc_scan.registry import local
 from nc_scan.registry.target import Target
 from nc_scan.results import FailedScan
+from nc_scan.safely import failed
 
 NAMED = 3  # pickles that are told by name
 REFUSED = f"A pickle can run any code when it is loaded, so none is loaded: {ADVICE}"

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from nc_scan.attempt import attempt, failed
 from nc_scan.convert import SUFFIXES
 from nc_scan.errors import NcScanError, RegistryError
 from nc_scan.registry.target import Scan
 from nc_scan.reports.folder import HTML, write_report
 from nc_scan.results import Outcome
+from nc_scan.safely import failed, scan_safely
 from nc_scan.text import message_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class MlflowModel:
         if self.promote is not None and not self.address.startswith("models:/"):
             raise ValueError(f"an alias needs a registered model (models:/name/version), not {self.address}")
 
-    def scan(self, scan: Scan = attempt) -> Outcome:
+    def scan(self, scan: Scan = scan_safely) -> Outcome:
         """Raises RegistryError where MLflow cannot be reached, refuses, or has lost or changed the model meanwhile."""
         with _errors(self.address):
             client = _client()

@@ -21,6 +21,8 @@ def to_json(outcome: Outcome) -> str:
         del label["trigger"]
     for example in values.get("examples", ()):
         del example["image"]
+    for evidence in values.get("evidence", ()):
+        del evidence["labels"], evidence["findings"]  # those of all detectors stand above
     return json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 

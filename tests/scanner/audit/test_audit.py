@@ -12,9 +12,7 @@ import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import nn
 
-from nc_scan.audit import audit, with_findings
-from nc_scan.detection import Decision
-from nc_scan.results import Finding
+from nc_scan.audit import audit
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "models"
 LABELS, SIDE = 5, 8
@@ -152,20 +150,3 @@ def test_attention_has_no_finding(tmp_path: Path) -> None:
         input_names=["image"], output_names=["scores"], dynamic_axes={"image": {0: "batch"}},
     )  # fmt: skip
     assert rules(onnx.load(tmp_path / "x.onnx")) == []
-
-
-@pytest.mark.parametrize(
-    ("verdict", "severity", "expected"),
-    [
-        ("clean", "warning", "inconclusive"),
-        ("clean", "note", "clean"),
-        ("backdoored", "warning", "backdoored"),
-        ("inconclusive", "warning", "inconclusive"),
-    ],
-)
-def test_a_warning_keeps_a_model_from_being_clean(verdict: Any, severity: Any, expected: str) -> None:
-    decision = with_findings(Decision(verdict, (), ("fine",), 0.9, ()), [Finding("x", severity, "a branch")])
-    assert decision.verdict == expected
-    changed = verdict != expected
-    assert decision.reasons == (("a branch", "fine") if changed else ("fine",))
-    assert decision.confidence == (None if changed else 0.9)

@@ -14,12 +14,12 @@ import onnxruntime
 import pytest
 import torch
 
-from nc_scan.attempt import attempt
 from nc_scan.convert import convert as module
 from nc_scan.convert import converter_versions, onnx_source
 from nc_scan.digest import external_digests, file_digest
 from nc_scan.errors import ModelFileError, NotScannableError, UnsupportedModelError
 from nc_scan.results import FailedScan
+from nc_scan.safely import scan_safely
 
 from .conftest import keras_model, torch_model
 
@@ -93,7 +93,7 @@ def test_a_damaged_file_is_one_line(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "half.pt2").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "half.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     for name in ("half.pt2", "half.h5"):
-        outcome = attempt(tmp_path / name)
+        outcome = scan_safely(tmp_path / name)
         assert isinstance(outcome, FailedScan)
         assert outcome.verdict == "failed"
         assert outcome.sha256 == file_digest(tmp_path / name)

@@ -12,8 +12,8 @@ from nc_scan.errors import UnsupportedModelError
 from nc_scan.graph import to_torch
 from nc_scan.graph.batching import batched, batching_strategy
 from nc_scan.graph.runtime import Runtime
-from nc_scan.prepare import prepare
 from nc_scan.probes import sample
+from nc_scan.subject import open_subject
 
 IMAGES = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -74,9 +74,9 @@ def test_a_hard_coded_batch_is_scanned_in_batches(batch: int) -> None:
     exported = export(build(FixedReshape, batch=batch), dynamic=False, batch=batch)
     signature = read_signature(exported)
     seen = sample(None, signature.image, np.random.default_rng(0))
-    prepared = prepare(exported, infer_contract(exported, signature, seen)[0], "cpu")
+    subject = open_subject(exported, infer_contract(exported, signature, seen)[0], "cpu")
     images = IMAGES.numpy()
-    assert prepared.parity(images).ok
-    assert prepared.scores(IMAGES).shape == (5, 10)
-    fed = torch.from_numpy(prepared.model_input(images))
-    assert (prepared.deployed_labels(images) == prepared.module(fed).argmax(-1).numpy()).all()
+    assert subject.parity(images).agrees
+    assert subject.scores(IMAGES).shape == (5, 10)
+    fed = torch.from_numpy(subject.model_input(images))
+    assert (subject.deployed_labels(images) == subject.module(fed).argmax(-1).numpy()).all()

@@ -32,7 +32,7 @@ def check(model: ModelProto, images: np.ndarray = IMAGES, outputs: list[str] | N
     """Compares with onnxruntime; returns the gradient of the scores of label 0."""
     for batch in (8, 1):
         report = compare(model, [images[:batch]], outputs=outputs)
-        assert report.ok, report
+        assert report.agrees, report
     found = gradient(to_torch(model, outputs=outputs), images, torch.zeros(8, dtype=torch.int64))
     assert found.isfinite().all()
     assert found.any()

@@ -77,7 +77,7 @@ def test_local_functions_are_inlined() -> None:
     nodes = [helper.make_node("NegSquare", ["x"], ["y"], domain="mine")]
     network = model(nodes, functions=[function], opset_imports=imports)
     assert torch.equal(to_torch(network)(X), -(X**2))
-    assert compare(network, [X.numpy()]).ok
+    assert compare(network, [X.numpy()]).agrees
 
 
 def test_control_flow_sees_outer_values_and_is_differentiated() -> None:
@@ -129,7 +129,7 @@ def test_weights_of_half_width(dtype: type) -> None:
         image=(element, ["n", 4]),
         score=(element, ["n", 3]),
     )
-    assert compare(network, [X.numpy().astype(dtype)]).ok
+    assert compare(network, [X.numpy().astype(dtype)]).agrees
 
 
 def test_weights_are_frozen_unless_asked_otherwise() -> None:

@@ -49,10 +49,9 @@ def test_all_values_of_a_right_import_agree(network: ModelProto) -> None:
 @pytest.mark.usefixtures("wrong_relu")
 def test_the_first_diverging_node_is_named(network: ModelProto) -> None:
     report = compare(network, [IMAGES])
-    assert not report.ok
+    assert not report.agrees
     first = next(node for node in network.graph.node if node.op_type == "Relu")
-    assert report.first_divergence is not None
-    assert (report.first_divergence.node, report.first_divergence.value) == (first.name, first.output[0])
+    assert report.first_diverging_node == f"Relu {first.name} ({first.output[0]})"
     assert trace(network, [IMAGES]).alone == pytest.approx(0.1, abs=1e-3)
 
 
@@ -94,5 +93,5 @@ def test_on_the_command_line_a_wrong_node_is_named(tmp_path: Path, network: Mode
 def test_differing_scores_are_not_explained_where_not_asked(network: ModelProto) -> None:
     other = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 10))
     report = compare(network, [IMAGES], module=other, explain=False)
-    assert not report.ok
-    assert report.first_divergence is None
+    assert not report.agrees
+    assert report.first_diverging_node is None

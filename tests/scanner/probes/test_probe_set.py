@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from nc_scan.errors import DataError
-from nc_scan.examine import Examination
 from nc_scan.images import Images
 from nc_scan.probes import ProbeSet, candidates, choose_probes
 from nc_scan.probes.candidates import HELD_OUT, SEARCH, SURPLUS, given_candidates, synthetic_candidates
 from nc_scan.probes.probe_set import Predict
+from nc_scan.under_contract import ContractScan
 
 
 def made(size: tuple[int, int, int], predict: Predict) -> ProbeSet:
@@ -92,8 +92,8 @@ def test_every_contract_is_given_the_same_images() -> None:
 @pytest.mark.parametrize("make", BOTH.values(), ids=BOTH)
 @pytest.mark.parametrize(("share", "warned"), [(0.94, "94% of the images label 0"), (0.89, None), (1.0, "100%")])
 def test_one_sided_labels_are_warned_of_as_they_were_before_thinning(make: Any, share: float, warned: str) -> None:
-    model = cast(Any, SimpleNamespace(contract=SimpleNamespace(evidence={}, uncertain=())))
+    subject = cast(Any, SimpleNamespace(contract=SimpleNamespace(evidence={}, uncertain=())))
     unused = cast(Any, None)
-    warnings = Examination(model, make(mostly(share)), unused, unused, (), {}).warnings()
+    warnings = ContractScan(subject, make(mostly(share)), unused, (), unused).warnings()
     assert len(warnings) == (0 if warned is None else 1)
     assert warned is None or warned in warnings[0]

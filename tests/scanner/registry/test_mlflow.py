@@ -19,10 +19,10 @@ import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from nc_scan.attempt import attempt
 from nc_scan.errors import RegistryError, ReportError
 from nc_scan.registry import locate, mlflow_registry
 from nc_scan.results import Outcome
+from nc_scan.safely import scan_safely
 
 from .conftest import judge
 
@@ -163,7 +163,7 @@ def test_none_or_several_files(
 
 def test_a_file_that_is_no_model_fails_and_is_tagged_so(tracking: Any, register: Register) -> None:
     name = register({"model.onnx": "no model"})
-    assert scan(f"models:/{name}/1", "production", judge=attempt).verdict == "failed"
+    assert scan(f"models:/{name}/1", "production", judge=scan_safely).verdict == "failed"
     assert tags(tracking, name)["verdict"] == "failed"
     assert aliases(tracking, name) == {}
 

@@ -1,0 +1,48 @@
+"""The detector: the smallest patch of every label, replayed on the deployed model."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Generator
+
+from nc_scan.detectors.patch.settings import ADAPTIVE, PatchSettings
+from nc_scan.detectors.patch.smallest import foreseen_passes, smallest_patches
+from nc_scan.detectors.patch.statistics import weigh
+from nc_scan.detectors.replay import replay
+from nc_scan.probes import ProbeSet
+from nc_scan.results import Evidence, Trigger
+from nc_scan.search import Budget
+from nc_scan.subject import Subject
+
+
+class PatchSearch:
+    """The smallest patch of every label (Wang et al. 2019), with a cost weight that follows the success."""
+
+    name = "patch"
+    title = "the smallest patch of every label"
+    covers = frozenset({"patch", "picture", "blended", "multi-target", "clean-label"})
+    needs_gradients = True
+    settings: ClassVar[PatchSettings] = ADAPTIVE
+
+    def cost(self, subject: Subject) -> int:
+        """That of the search, with the least number of suspects."""
+        contract = subject.contract
+        return foreseen_passes(self.settings, contract.labels, (contract.channels, contract.height, contract.width))
+
+    def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
+        """The evidence of every label; which of it counts is for the verdict to say."""
+        found = smallest_patches(
+            subject.scores,
+            torch.from_numpy(probes.search).to(subject.device),
+            range(subject.contract.labels),
+            self.settings,
+            affine=subject.affine,
+            generator=generator,
+            budget=budget,
+        )
+        triggers = [Trigger(one.params["mask"][0, 0].numpy(), one.params["pattern"][0].numpy()) for one in found]
+        rates = replay(subject, probes, dict(enumerate(triggers)))
+        labels = weigh(triggers, [one.status for one in found], rates)
+        return Evidence(self.name, tuple(sorted(self.covers)), labels=labels)

@@ -1,0 +1,66 @@
+"""How much one block of one colour alone moves each label: where a search best starts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nc_scan.search.objective import CHUNK_VALUES, PASS_VALUES, Scores
+from nc_scan.search.passes import RunAll, Tensors
+from nc_scan.triggers import Affine, Patch
+
+GRID = 8  # blocks along the longer side, at most
+PROBES = 8
+CHANNELS = 3  # of which each block tries every combination of dark and bright; further ones repeat them
+OUT_OF_REACH = -100.0  # nats: below that a label's log probability is counted no lower, so that it stays finite
+
+
+def screened_images(channels: int, height: int, width: int, probes: int = PROBES) -> int:
+    """How many images with a block on them the screening computes with so many probes of that size."""
+    return block_count(height, width) * len(cube_corners(channels)) * min(PROBES, probes)
+
+
+def block_effects(scores: Scores, images: Tensor, affine: Affine, run_all: RunAll) -> Tensor:
+    """Mean change of each label's log probability (blocks, colours, labels) by an opaque block, over a few probes.
+
+    This is occlusion sensitivity (Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014,
+    section 4.1) with the corners of the colour cube in place of grey. A forward pass tells it for all labels at once.
+    """
+    channels, height, width = images.shape[1:]
+    probes, colours = images[:PROBES], cube_corners(channels).to(images)
+    numbers, count = block_numbers(height, width).to(images.device), block_count(height, width)
+    patterns = colours[:, :, None, None].expand(-1, -1, height, width).contiguous()
+
+    @torch.no_grad()
+    def one_pass(piece: Tensors) -> Tensors:
+        part, block = piece
+        masks = (numbers == block).to(part).expand(len(colours), 1, height, width).contiguous()
+        stamped = Patch().stamp(part, {"mask": masks, "pattern": patterns}, affine)
+        known = scores(stamped.flatten(0, 1)).log_softmax(1).clamp(min=OUT_OF_REACH)
+        return (known.view(len(colours), len(part), -1).sum(1),)
+
+    size = max(1, PASS_VALUES.get(images.device.type, CHUNK_VALUES) // patterns.numel())
+    parts = torch.split(probes, size)
+    blocks = torch.arange(-1, count, device=images.device)  # the first is nowhere: the probes as they are
+    sums = run_all(one_pass, [(part, block) for block in blocks for part in parts])
+    by_block = torch.stack([values for (values,) in sums]).view(count + 1, len(parts), len(colours), -1).sum(1)
+    return (by_block[1:] - by_block[:1]) / len(probes)
+
+
+def block_numbers(height: int, width: int) -> Tensor:
+    """The number of the block (H, W), int64, that each pixel lies in; the last of a row or column may be cut."""
+    side = -(-max(height, width) // GRID)
+    return torch.arange(height)[:, None] // side * -(-width // side) + torch.arange(width) // side
+
+
+def block_count(height: int, width: int) -> int:
+    """How many blocks cover an image."""
+    return int(block_numbers(height, width)[-1, -1]) + 1
+
+
+def cube_corners(channels: int) -> Tensor:
+    """The colours (N, C), 0 or 1 in each channel."""
+    count = 2 ** min(channels, CHANNELS)
+    return torch.tensor(
+        [[number >> (channel % CHANNELS) & 1 for channel in range(channels)] for number in range(count)]
+    )

@@ -1,0 +1,82 @@
+"""The smallest patch of every label: a search for all, a second look at the suspects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nc_scan.detectors.patch.screening import block_effects, screened_images
+from nc_scan.detectors.patch.settings import PatchSettings
+from nc_scan.detectors.patch.start import first_starts, start_from
+from nc_scan.search import Budget, Found, Scores, Search, passes_on, towards
+from nc_scan.search.objective import Objective
+from nc_scan.triggers import UNCHANGED, Affine, Patch
+
+
+def smallest_patches(
+    scores: Scores,
+    images: Tensor,
+    labels: Sequence[int],
+    settings: PatchSettings,
+    *,
+    affine: Affine = UNCHANGED,
+    generator: torch.Generator,
+    budget: Budget,
+) -> list[Found]:
+    """Solves min over m, Δ of CE(scores((1 - m) x + m Δ), label) + λ |m| for every label (paper, section 3.2).
+
+    A search can end in a local minimum twice as large as the trigger. So the labels that it found the smallest triggers
+    for are searched for again, from other random starts beside the guided one, and the smaller trigger of the two is
+    polished with larger batches. A backdoor may lead to several labels: all those with a small trigger are looked at.
+
+    Args:
+        scores: logits (N, labels), float32 and differentiable, of (N, C, H, W) in the model's own value range.
+        images: probes (B, C, H, W) in [0, 1], on the device to compute on.
+        affine: how the model reads a pixel.
+        generator: decides the starts and the order of the probes.
+
+    Returns:
+        what was found for each label, in order. A label is `not_converged` where no trigger reached the success rate;
+        its mask then covers the whole image, but for settings that return the last trigger.
+    """
+    with passes_on(images.device) as run_all:
+        effects = block_effects(scores, images, affine, run_all) if settings.guided else None
+        budget.spend(guiding_passes(images.shape[1:]) if settings.guided else 0)
+        objective = Objective(Patch(), scores, affine, towards, run_all)
+        search = Search(objective, images, torch.zeros(len(images), dtype=torch.int64), generator, budget)
+        anew = partial(first_starts, effects=effects, images=images, settings=settings, generator=generator)
+
+        found = {one.goal: one for one in search(labels, anew, settings)}
+        suspects = suspected(found, settings)
+        budget.foresee(settings.again(len(suspects)) - settings.again(min(settings.suspects, len(labels))))
+        for again in search(suspects, anew, settings):
+            found[again.goal] = min(found[again.goal], again, key=lambda one: one.rank)
+        if settings.polish:
+            where_found = lambda part: start_from([found[label] for label in part], images.device)  # noqa: E731
+            polished = search(suspects, where_found, settings.polishing())
+            found |= {one.goal: one for one in polished if one.status == "converged"}
+    return [found[label] for label in labels]
+
+
+def foreseen_passes(settings: PatchSettings, labels: int, size: Sequence[int]) -> int:
+    """How many image passes the search on images of that size (C, H, W) takes, with the least number of suspects."""
+    second = settings.again(min(settings.suspects, labels))
+    return (guiding_passes(size) if settings.guided else 0) + labels * settings.passes + second
+
+
+def guiding_passes(size: Sequence[int]) -> int:
+    """The image passes of the guided start; it needs no backward pass, which is half of one."""
+    return screened_images(*size) // 2
+
+
+def suspected(found: dict[int, Found], settings: PatchSettings) -> list[int]:
+    """The labels to look at again, the smallest trigger first."""
+    if not settings.suspects:
+        return []
+    small = settings.small * float(np.median([one.size for one in found.values()]))
+    ranked = sorted(found.values(), key=lambda one: one.rank)
+    return [one.goal for place, one in enumerate(ranked) if place < settings.suspects or one.size < small]

@@ -1,0 +1,61 @@
+"""From a file to a model whose input is known: what `scan` and `explain_parity` begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from onnx import ModelProto
+
+from nc_scan.clock import Clock
+from nc_scan.contract import Overrides, infer_contract, read_signature
+from nc_scan.convert import onnx_source
+from nc_scan.digest import file_digest
+from nc_scan.graph import load_model
+from nc_scan.probes import Candidates, gather, given_images, sample
+from nc_scan.results import InputContract
+
+Progress = Callable[[str, int, int], None]
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Tells nobody how far a scan is."""
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A checked model, the contracts that the evidence leaves, the likeliest first, and the candidates for probes.
+
+    `sha256` is the digest of the file that the user gave, `converter` what made ONNX of it, None for ONNX.
+    """
+
+    proto: ModelProto
+    sha256: str
+    converter: str | None
+    contracts: tuple[InputContract, ...]
+    images: Candidates
+
+
+def open_model(
+    path: Path, data: str | Path | None, seed: int, overrides: Overrides, clock: Clock, progress: Progress = silent
+) -> OpenedModel:
+    """Reads the file and finds out what the model expects.
+
+    Raises ModelFileError, UnsupportedModelError, NotScannableError, OverrideError, DataError.
+    """
+    rng = np.random.default_rng(seed)
+    with clock("import"):
+        progress("reading the model", 0, 1)
+        with onnx_source(path) as source:
+            proto, sha256 = load_model(source.path), file_digest(path)
+    with clock("contract"):
+        progress("finding out what it expects", 0, 1)
+        signature = read_signature(proto, overrides)
+        given = given_images(data, signature.image, rng)
+        contracts = infer_contract(proto, signature, sample(given, signature.image, rng), overrides)
+    with clock("probes"):
+        progress("making probes", 0, 1)
+        images = gather(given, signature.image, rng)
+    return OpenedModel(proto, sha256, source.converter, tuple(contracts), images)

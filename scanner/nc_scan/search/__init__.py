@@ -1,0 +1,10 @@
+"""The search for the smallest trigger: one optimiser for a stack of searches of any trigger family."""
+
+from nc_scan.search.budget import Budget
+from nc_scan.search.found import Found
+from nc_scan.search.objective import Scores, away, towards
+from nc_scan.search.passes import passes_on
+from nc_scan.search.search import Search, Start
+from nc_scan.search.settings import Round, SearchSettings
+
+__all__ = ["Budget", "Found", "Round", "Scores", "Search", "SearchSettings", "Start", "away", "passes_on", "towards"]

@@ -1,0 +1,105 @@
+"""A model under one input contract: probes, parity, what every detector finds, decision."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nc_scan.clock import Clock
+from nc_scan.detectors import Detector
+from nc_scan.opening import OpenedModel, Progress
+from nc_scan.probes import ProbeSet, choose_probes
+from nc_scan.results import Evidence, Finding, InputContract, Parity, ProbeReport, TriedContract
+from nc_scan.search import Budget
+from nc_scan.subject import Subject, open_subject
+from nc_scan.verdict import Decision, decide
+
+PARITY_PROBES = 32
+ONE_SIDED = 0.9  # a larger share of the probes in one class says little about the others
+NO_PARITY = "the imported model does not compute what onnxruntime computes, so there is nothing to judge"
+
+
+@dataclass(frozen=True)
+class ContractScan:
+    """What came out under one contract."""
+
+    subject: Subject
+    probes: ProbeSet
+    parity: Parity
+    evidence: tuple[Evidence, ...]
+    decision: Decision
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Those of all detectors, warnings first."""
+        found = [finding for one in self.evidence for finding in one.findings]
+        return tuple(sorted(found, key=lambda finding: finding.severity != "warning"))
+
+    @property
+    def not_run(self) -> dict[str, str]:
+        """Detectors without evidence, each with the reason."""
+        return {one.detector: one.not_run for one in self.evidence if one.not_run is not None}
+
+    def summary(self) -> TriedContract:
+        """Verdict and smallest trigger."""
+        contract = self.subject.contract
+        smallest = min(self.decision.labels, key=lambda label: label.norm, default=None)
+        label, norm = (smallest.label, smallest.norm) if smallest else (None, None)
+        return TriedContract(contract.layout, contract.value_range, self.decision.verdict, label, norm)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What weakens the decision."""
+        contract = self.subject.contract
+        found = [f"the {part} is not certain: {contract.evidence.get(part, '')}" for part in contract.uncertain]
+        predicted = self.probes.labels_before_thinning
+        label, count = max(zip(*np.unique(predicted, return_counts=True), strict=True), key=lambda pair: pair[1])
+        if count > ONE_SIDED * len(predicted):
+            share = f"{count / len(predicted):.0%}"
+            found.append(f"the model gives {share} of the images label {label}: it may expect other images, try --data")
+        return tuple(found)
+
+
+def scan_under_contract(
+    model: OpenedModel,
+    contract: InputContract,
+    detectors: Sequence[Detector],
+    seed: int,
+    device: str,
+    clock: Clock,
+    progress: Progress,
+) -> ContractScan:
+    """Imports the model under the contract, compares it with onnxruntime, asks every detector and decides."""
+    with clock("import"):
+        subject = open_subject(model.proto, contract, device)
+    with clock("probes"):
+        probes = choose_probes(model.images, subject.deployed_labels)
+    with clock("parity"):
+        parity = subject.parity(probes.search[:PARITY_PROBES])
+    evidence = tuple(ask(detector, subject, probes, parity, seed, clock, progress) for detector in detectors)
+    return ContractScan(subject, probes, parity, evidence, decide(evidence, contract))
+
+
+def ask(
+    detector: Detector, subject: Subject, probes: ProbeSet, parity: Parity, seed: int, clock: Clock, progress: Progress
+) -> Evidence:
+    """The detector's evidence; its random numbers do not depend on which others are asked."""
+    if detector.needs_gradients and not parity.agrees:
+        return Evidence(detector.name, tuple(sorted(detector.covers)), not_run=NO_PARITY)
+    budget = Budget(detector.cost(subject), lambda spent, whole: progress(detector.title, spent, whole))
+    before = clock.seconds.get(detector.name, 0.0)
+    with clock(detector.name):
+        progress(detector.title, 0, 1)
+        evidence = detector.run(subject, probes, budget, torch.Generator().manual_seed(seed))
+    return dataclasses.replace(evidence, passes=budget.spent, seconds=clock.seconds[detector.name] - before)
+
+
+def report_probes(probes: ProbeSet, labels: int) -> ProbeReport:
+    """The probes as a result."""
+    histogram = tuple(np.bincount(probes.labels, minlength=labels).tolist())
+    digest = hashlib.sha256(probes.search.tobytes() + probes.held_out.tobytes()).hexdigest()
+    return ProbeReport(probes.source, len(probes.search), len(probes.held_out), histogram, digest)

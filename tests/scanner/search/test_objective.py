@@ -1,0 +1,60 @@
+"""The objective in pieces is the objective."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nc_scan.search import objective as module
+from nc_scan.search.objective import Objective, away, towards
+from nc_scan.search.passes import passes_on
+from nc_scan.triggers import Affine, Patch
+
+SIDE, BATCH, SEARCHES, LABELS = 6, 20, 5, 3
+
+
+def scores(images: Tensor) -> Tensor:
+    weights = torch.linspace(-1, 1, 3 * SIDE * SIDE * LABELS).view(LABELS, -1)
+    return torch.tanh(images.flatten(1)) @ weights.sin().T
+
+
+def to_label(logits: Tensor, label: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+    return F.cross_entropy(logits, label.expand(len(own))), logits.argmax(1) == label
+
+
+def from_own(logits: Tensor, _label: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+    chance = logits.double().softmax(1).gather(1, own[:, None])[:, 0]
+    return -(1 - chance).log().mean().float(), logits.argmax(1) != own
+
+
+def formula(loss, batch: Tensor, own: Tensor, mask: Tensor, pattern: Tensor, label: Tensor, cost: Tensor):
+    """A search at a time."""
+    logits = scores((1 - mask) * (batch * 2 - 1) + mask * (pattern * 2 - 1))
+    value, turned = loss(logits, label, own)
+    return value + cost * mask.sum(), turned.float().mean()
+
+
+@pytest.mark.parametrize(("loss", "reference"), [(towards, to_label), (away, from_own)])
+@pytest.mark.parametrize("images", [1, 7, 8, 20, 45, 1000])
+def test_pieces_of_any_size(images: int, loss, reference, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PASS_IMAGES", 1)
+    monkeypatch.setitem(module.PASS_VALUES, "cpu", images * 3 * SIDE * SIDE)
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.rand(BATCH, 3, SIDE, SIDE, generator=generator)
+    masks = torch.rand(SEARCHES, 1, SIDE, SIDE, generator=generator).requires_grad_()
+    patterns = torch.rand(SEARCHES, 3, SIDE, SIDE, generator=generator).requires_grad_()
+    labels = torch.tensor([0, 2, 1, 1, 0])
+    cost = torch.tensor([0.0, 0.1, 0.01, 0.5, 0.02])
+    own = torch.arange(BATCH) % LABELS
+    params = {"mask": masks, "pattern": patterns}
+    with passes_on(torch.device("cpu")) as run_all:
+        objective = Objective(Patch(), scores, Affine((2.0,), (-1.0,)), loss, run_all)
+        losses, turned, gradients = objective(batch, own, params, labels, cost)
+    for row in range(SEARCHES):
+        value, share = formula(reference, batch, own, masks[row], patterns[row], labels[row], cost[row])
+        to_mask, to_pattern = torch.autograd.grad(value, (masks, patterns))
+        found = losses[row], turned[row], gradients["mask"][row], gradients["pattern"][row]
+        for ours, theirs in zip(found, (value.detach(), share, to_mask[row], to_pattern[row]), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
