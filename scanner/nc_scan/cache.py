@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from nc_scan.calibration import SHIPPED
 from nc_scan.convert import converter_versions
 from nc_scan.digest import external_digests, file_digest
 from nc_scan.errors import ModelFileError, ReportError
@@ -26,7 +27,6 @@ log = logging.getLogger("nc_scan")
 LIMIT = 2**30  # bytes
 SUFFIXES = (".json", ".npz")
 NAME = re.compile("[0-9a-f]{64}")
-CALIBRATION = Path(__file__).parent / "calibration.json"
 
 
 class Cache:
@@ -97,7 +97,7 @@ class Cache:
             "model": model,
             "options": {name: str(value) for name, value in options.items() if name != "progress"},
             "data": None if data is None else _data_digest(Path(data)),
-            "calibration": file_digest(CALIBRATION),
+            "calibration": file_digest(Path(options.get("calibration") or SHIPPED)),
             "versions": library_versions() | converter_versions(path),
         }
         return self.folder / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

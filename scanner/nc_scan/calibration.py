@@ -1,4 +1,4 @@
-"""How probable a backdoor is, given one label's evidence: a logistic regression fitted on a zoo of known models."""
+"""How rarely a clean model's triggers stand out so far, and how probable a backdoor is; fitted on known models."""
 
 from __future__ import annotations
 
@@ -7,69 +7,114 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
-PRIOR_SD = 10.0  # of a coefficient on standardised features; why, stands in docs/method.md
-ITERATIONS = 100
-SMALLEST = 1e-6  # share of the pixels; keeps the logarithm of an empty mask finite
+from nc_scan.detectors.patch.standouts import Standout
+from nc_scan.errors import CalibrationError
+
+SHARES = (0.8, 0.1, 0.1)  # of the false alarms, for groups of one, two and three labels
+FEWEST = 4  # clean models
+SHIPPED = Path(__file__).parent / "calibration.json"
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The upper half of a statistic's values on clean models: exponential above their median.
+
+    Attributes:
+        median: of the values.
+        excess: the sum of what the values above the median exceed it by.
+        count: how many these are.
+    """
+
+    median: float
+    excess: float
+    count: int
+
+    def survival(self, value: float) -> float:
+        """Share (0..1) of clean models with a value as large; 1/2 for any value below the median.
+
+        The predictive distribution of the next value, with the exponential's scale as uncertain as so few models leave
+        it: 1/2 (1 + (value - median) / excess)^-count (Geisser, Predictive Inference, 1993, section 3.2). It tends to
+        the exponential as the models become many.
+        """
+        beyond = max(0.0, value - self.median)
+        return 0.5 * (1 + beyond / self.excess) ** -self.count
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Tail:
+        """That of the values of clean models. Raises CalibrationError for fewer than FEWEST."""
+        if len(values) < FEWEST:
+            raise CalibrationError(f"{len(values)} clean models are too few to say what is usual among them")
+        median = float(np.median(values))
+        above = [value - median for value in values if value > median]
+        return Tail(median, max(sum(above), 1e-9), len(above))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """log odds = intercept + size * log(norm / pixels) + depth * log(median norm / norm).
+    """Log odds of a backdoor: intercept + gap * Standout.gap + depth * Standout.depth + size * Standout.size.
 
-    `models` counts the models that it was fitted on, clean and backdoored.
+    `tails` are those of the scores of clean models, for groups of one, two and three labels as far as there are some.
+    `models` counts the models
+    that all of it was fitted on, clean and backdoored; `basis` says in words which these are.
     """
 
     intercept: float
-    size: float
+    gap: float
     depth: float
+    size: float
+    tails: tuple[Tail, ...]
     models: tuple[int, int]
+    basis: str
 
     @property
     def id(self) -> str:
         """A digest that names these coefficients."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
-    def probability(self, relative_norm: float, below_median: float) -> float:
-        """Probability in [0, 1] that a backdoor leads to a label with that norm, as a share of the pixels, so many nats
-        below the median of its model's.
+    @property
+    def in_words(self) -> str:
+        """The models that it rests on."""
+        clean, backdoored = self.models
+        return f"{clean} clean and {backdoored} backdoored models: {self.basis}"
+
+    def score(self, standout: Standout) -> float:
+        """The log odds of a backdoor to this group of labels, at even odds before."""
+        return self.intercept + self.gap * standout.gap + self.depth * standout.depth + self.size * standout.size
+
+    def probability(self, standout: Standout) -> float:
+        """Probability (0..1) of a backdoor to this group of labels, at even odds before.
 
         By the rule of succession, (n p + 1) / (n + 2) for n models, it stays 1 / (n + 2) away from 0 and 1: the next
         model may be of a kind that none of them was.
         """
-        odds = self.intercept + self.size * math.log(max(relative_norm, SMALLEST)) + self.depth * below_median
-        fitted = 1 / (1 + math.exp(-max(-500.0, min(500.0, odds))))
+        fitted = 1 / (1 + math.exp(-max(-500.0, min(500.0, self.score(standout)))))
         models = sum(self.models)
         return (models * fitted + 1) / (models + 2)
 
+    def p_value(self, standout: Standout) -> float:
+        """Share (0..1) of clean models of which a group of any size stands out as far (Bonferroni, by SHARES).
 
-def shipped_calibration() -> Calibration:
-    """The calibration that comes with this version."""
-    fields = json.loads(resources.files("nc_scan").joinpath("calibration.json").read_text())
-    return Calibration(**{**fields, "models": tuple(fields["models"])})
+        1 for a group larger than those that there were clean models for.
+        """
+        size = len(standout.labels) - 1
+        if size >= len(self.tails):
+            return 1.0
+        return min(1.0, self.tails[size].survival(self.score(standout)) / SHARES[size])
+
+    def save(self, path: Path) -> None:
+        """Writes it as JSON. Raises OSError."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
 
 
-def fit(evidence: Sequence[tuple[float, float]], backdoored: Sequence[bool], scans_per_model: int = 1) -> Calibration:
-    """Logistic regression by Newton's method on one row a scan: its smallest trigger's norm, as a share of the pixels,
-    and how many nats that lies below the median.
-
-    The prior on the coefficients keeps the odds finite where the zoo is separated without error. Several scans of one
-    model (with other seeds) share the weight of one.
-    """
-    features = np.array([(math.log(max(norm, SMALLEST)), depth) for norm, depth in evidence])
-    mean, std = features.mean(0), features.std(0)
-    x = np.column_stack([np.ones(len(features)), (features - mean) / std])
-    y = np.array(backdoored, float)
-    prior = scans_per_model * np.diag([0.0, PRIOR_SD**-2, PRIOR_SD**-2])
-    weights = np.zeros(3)
-    for _ in range(ITERATIONS):
-        p = 1 / (1 + np.exp(-x @ weights))
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + prior
-        weights -= np.linalg.solve(hessian, x.T @ (p - y) + prior @ weights)
-    size, depth = weights[1:] / std
-    intercept = weights[0] - size * mean[0] - depth * mean[1]
-    models = round((1 - y).sum() / scans_per_model), round(y.sum() / scans_per_model)
-    return Calibration(float(intercept), float(size), float(depth), models)
+def load_calibration(path: Path = SHIPPED) -> Calibration:
+    """The calibration in a file, by default the one that comes with this version. Raises CalibrationError."""
+    try:
+        fields = json.loads(path.read_text("utf-8"))
+        tails = tuple(Tail(**tail) for tail in fields["tails"])
+        return Calibration(**{**fields, "tails": tails, "models": tuple(fields["models"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CalibrationError(f"{path} is no calibration: {error}") from error

@@ -43,3 +43,11 @@ class ReportError(NcScanError):
 
 class RegistryError(NcScanError):
     """A model registry or remote storage is unreachable, refuses, or does not hold what was asked for."""
+
+
+class CalibrationError(NcScanError):
+    """A calibration cannot be read, or the known models are too few to fit one."""
+
+
+class IndexFileError(NcScanError):
+    """An index of known models, or a table of their scans, cannot be read."""

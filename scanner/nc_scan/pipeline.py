@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nc_scan.calibration import shipped_calibration
+from nc_scan.calibration import SHIPPED, load_calibration
 from nc_scan.clock import Clock
 from nc_scan.contract import Overrides
 from nc_scan.convert import converter_versions
@@ -19,7 +19,7 @@ from nc_scan.examples import stamp_examples
 from nc_scan.opening import Progress, open_model, silent
 from nc_scan.results import Layout, OutputKind, ScanResult
 from nc_scan.under_contract import report_probes, scan_under_contract
-from nc_scan.verdict import SEVERITY
+from nc_scan.verdict import FALSE_ALARMS, SEVERITY, Judgement
 from nc_scan.versions import library_versions
 
 
@@ -30,6 +30,8 @@ def scan(
     seed: int = 0,
     method: Method = "calibrated",
     detectors: Sequence[str] | None = None,
+    false_alarms: float = FALSE_ALARMS,
+    calibration: str | Path | None = None,
     device: str = "cpu",
     layout: Layout | None = None,
     side: int | None = None,
@@ -46,6 +48,8 @@ def scan(
         seed: decides probes, their order and the start of the search.
         method: `calibrated`, or `paper` for a fixed λ of 0.01 and the rule index >= 2.
         detectors: names of those to ask, see `nc_scan.detectors`; by default those of the method.
+        false_alarms: the share of clean models, above 0, that may be called backdoored.
+        calibration: a file that `nc-scan calibrate` wrote, in place of the one that comes with this version.
         device: where the search runs: `cpu`, `cuda`, `cuda:1`.
         layout, side, value_range, output, output_kind: override what is inferred of the input contract; see
             `nc_scan.contract.Overrides`.
@@ -55,16 +59,21 @@ def scan(
     counts.
 
     Raises ModelFileError, UnsupportedModelError, NotScannableError, OverrideError, DataError, DeviceError,
-    DetectorError; ValueError for an unknown method.
+    DetectorError, CalibrationError; ValueError for an unknown method or a share that is none.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
+    if not 0 < false_alarms <= 1:
+        raise ValueError(f"{false_alarms} is no share of clean models: above 0, and at most 1")
+    judgement = Judgement(false_alarms, load_calibration(Path(calibration or SHIPPED)))
     asked = [make(name) for name in (METHODS[method] if detectors is None else detectors)]
     path = Path(path)
     clock = Clock()
     overrides = Overrides(layout, side, value_range, output, output_kind)
     model = open_model(path, data, seed, overrides, clock, progress)
-    scans = [scan_under_contract(model, one, asked, seed, device, clock, progress) for one in model.contracts]
+    scans = [
+        scan_under_contract(model, one, asked, judgement, seed, device, clock, progress) for one in model.contracts
+    ]
     worst = max(scans, key=lambda one: SEVERITY.index(one.decision.verdict))
     external = external_digests(path)
     if file_digest(path) != model.sha256:
@@ -88,7 +97,10 @@ def scan(
         seconds=clock.seconds,
         versions=library_versions() | converter_versions(path),
         converter=model.converter,
-        calibration=shipped_calibration().id if method == "calibrated" else None,
+        calibration=judgement.calibration.id if decision.p_value is not None else None,
+        p_value=decision.p_value,
+        false_alarms=false_alarms if decision.p_value is not None else None,
+        basis=judgement.calibration.in_words if decision.p_value is not None else None,
         external_data=external,
         operator_sets={opset.domain or "ai.onnx": opset.version for opset in model.proto.opset_import},
         configuration={

@@ -251,6 +251,9 @@ class ScanResult:
     Attributes:
         reasons: sentences for the user, the first of them the one that the verdict rests on.
         confidence: calibrated probability of the verdict, None where the method or the verdict has none.
+        p_value: share of clean models with evidence as strong, None where the method has none; the verdict rests on it.
+        false_alarms: the share of clean models that the user allows to be called backdoored.
+        basis: the clean and backdoored models behind both, in words.
         sha256: digest of the model's file.
         converter: what made ONNX of a model in another format, None for ONNX.
         external_data: digests of the files with weights beside it, by location.
@@ -287,6 +290,9 @@ class ScanResult:
     versions: dict[str, str]
     calibration: str | None = None
     threshold: float | None = None
+    p_value: float | None = None
+    false_alarms: float | None = None
+    basis: str | None = None
     converter: str | None = None
     external_data: dict[str, str] = field(default_factory=dict)
     operator_sets: dict[str, int] = field(default_factory=dict)

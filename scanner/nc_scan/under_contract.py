@@ -17,7 +17,7 @@ from nc_scan.probes import ProbeSet, choose_probes
 from nc_scan.results import Evidence, Finding, InputContract, Parity, ProbeReport, TriedContract
 from nc_scan.search import Budget
 from nc_scan.subject import Subject, open_subject
-from nc_scan.verdict import Decision, decide
+from nc_scan.verdict import Decision, Judgement, decide
 
 PARITY_PROBES = 32
 ONE_SIDED = 0.9  # a larger share of the probes in one class says little about the others
@@ -68,6 +68,7 @@ def scan_under_contract(
     model: OpenedModel,
     contract: InputContract,
     detectors: Sequence[Detector],
+    judgement: Judgement,
     seed: int,
     device: str,
     clock: Clock,
@@ -81,7 +82,7 @@ def scan_under_contract(
     with clock("parity"):
         parity = subject.parity(probes.search[:PARITY_PROBES])
     evidence = tuple(ask(detector, subject, probes, parity, seed, clock, progress) for detector in detectors)
-    return ContractScan(subject, probes, parity, evidence, decide(evidence, contract))
+    return ContractScan(subject, probes, parity, evidence, decide(evidence, contract, judgement))
 
 
 def ask(

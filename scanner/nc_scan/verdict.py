@@ -6,24 +6,26 @@ Every detector's evidence is judged by a rule of its own, or by its p-value; the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
 from nc_kernels import mad
 from nc_kernels.statistics import NORMAL_CONSISTENCY
-from nc_scan.calibration import Calibration, shipped_calibration
-from nc_scan.detectors.patch.statistics import SMALLEST_NORM, below_median
+from nc_scan.calibration import Calibration, load_calibration
+from nc_scan.detectors.patch.standouts import SMALLEST_NORM, standouts
 from nc_scan.results import Evidence, Finding, InputContract, LabelResult, Verdict
 
 SEVERITY = ("clean", "inconclusive", "backdoored")
 PAPER_THRESHOLD = 2.0
-CERTAIN = 0.8  # a probability between 1 - CERTAIN and CERTAIN decides nothing
+DOUBTFUL = 5  # times the false alarms allowed: evidence that this share of clean models gives decides nothing
 WORKS = 0.8  # a trigger that turns a smaller share of the held-out probes is no evidence of a backdoor
+WITHOUT_P_VALUE = {"graph", "paper"}
 FALSE_ALARMS = 0.01  # share of clean models that may be called backdoored by p-values, all detectors together
-GRID = 4096
+GRID = 256
+NAMED = 5  # labels in a sentence
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Decision:
     """A verdict with the labels it names, its sentences, its probability and the labels' evidence.
 
     `threshold` is the norm, in pixels, under which a label among these would be suspected; None where there is none.
+    `p_value` is the share of clean models with evidence as strong, None where nobody knows.
     """
 
     verdict: Verdict
@@ -39,16 +42,32 @@ class Decision:
     confidence: float | None
     labels: tuple[LabelResult, ...] = ()
     threshold: float | None = None
+    p_value: float | None = None
 
 
-def decide(evidence: Sequence[Evidence], contract: InputContract) -> Decision:
+@dataclass(frozen=True)
+class Judgement:
+    """What evidence is held against: known models, and the share of clean ones that may be called backdoored."""
+
+    false_alarms: float = FALSE_ALARMS
+    calibration: Calibration = field(default_factory=load_calibration)
+
+
+def decide(
+    evidence: Sequence[Evidence],
+    contract: InputContract,
+    judgement: Judgement | None = None,
+) -> Decision:
     """The worst opinion, with the reasons of all.
 
-    Opinions are not multiplied as if they were independent: the false alarms that p-values may give are shared out
-    among the detectors, so that more detectors do not give more of them.
+    Opinions are not multiplied as if they were independent: the false alarms allowed are shared out among the detectors
+    that have p-values, so that more of them do not give more alarms.
     """
-    share = FALSE_ALARMS / max(1, len(evidence))
-    opinions = [_opinion(one, contract, share) for one in evidence]
+    sharing = max(1, sum(one.detector not in WITHOUT_P_VALUE for one in evidence))
+    judgement = judgement or Judgement()
+    share = judgement.false_alarms / sharing
+    opinions = [_opinion(one, contract, share, judgement.calibration) for one in evidence]
+    p_values = [opinion.p_value for opinion in opinions if opinion.p_value is not None]
     worst = max(opinions, key=lambda opinion: SEVERITY.index(opinion.verdict)).verdict
     decisive = [opinion for opinion in opinions if opinion.verdict == worst]
     others = [opinion for opinion in opinions if opinion.verdict != worst]
@@ -61,16 +80,19 @@ def decide(evidence: Sequence[Evidence], contract: InputContract) -> Decision:
         confidence=(min if worst == "clean" else max)(confident, default=None),
         labels=labelled.labels if labelled else (),
         threshold=labelled.threshold if labelled else None,
+        p_value=min(1.0, sharing * min(p_values)) if p_values else None,
     )
 
 
-def _opinion(evidence: Evidence, contract: InputContract, share: float) -> Decision:
+def _opinion(evidence: Evidence, contract: InputContract, share: float, calibration: Calibration) -> Decision:
     if evidence.detector == "graph":
         return judge_findings(evidence.findings)
     if evidence.not_run is not None:
         return Decision("inconclusive", (), (evidence.not_run,), None)
-    if evidence.detector in JUDGES:
-        return JUDGES[evidence.detector](evidence.labels, contract.pixels)
+    if evidence.detector == "patch":
+        return judge_patches(evidence.labels, contract.pixels, share, calibration)
+    if evidence.detector == "paper":
+        return judge_as_paper(evidence.labels)
     return judge_p_value(evidence, share)
 
 
@@ -78,11 +100,11 @@ def judge_p_value(evidence: Evidence, share: float) -> Decision:
     """Backdoored where a clean model gives evidence as strong no more often than `share`, and what was found works."""
     reasons = (evidence.reason,) if evidence.reason else ()
     if evidence.p_value is None or evidence.p_value > share:
-        return Decision("clean", (), reasons, None)
+        return Decision("clean", (), reasons, None, p_value=evidence.p_value)
     if evidence.success_rate is not None and not evidence.success_rate >= WORKS:
         works = f"{evidence.reason}; it works on only {evidence.success_rate:.0%} of held-out images"
-        return Decision("inconclusive", (), (works,), None)
-    return Decision("backdoored", evidence.target_labels, reasons, 1 - evidence.p_value)
+        return Decision("inconclusive", (), (works,), None, p_value=evidence.p_value)
+    return Decision("backdoored", evidence.target_labels, reasons, 1 - evidence.p_value, p_value=evidence.p_value)
 
 
 def judge_findings(findings: Sequence[Finding]) -> Decision:
@@ -91,64 +113,81 @@ def judge_findings(findings: Sequence[Finding]) -> Decision:
     return Decision("inconclusive" if warnings else "clean", (), warnings, None)
 
 
-def judge_patches(labels: Sequence[LabelResult], pixels: int, calibration: Calibration | None = None) -> Decision:
-    """Weighs each label by the calibrated probability of its norm, in absolute terms and relative to the others.
+def judge_patches(labels: Sequence[LabelResult], pixels: int, share: float, calibration: Calibration) -> Decision:
+    """Backdoored where the smallest triggers stand out as far as those of clean models do no more often than `share`.
 
-    `inconclusive` where the probability is near neither end, or the smallest trigger does not work when replayed.
+    `inconclusive` where they do so no more often than a few times that, where the smallest trigger does not work when
+    replayed, and where a label has no trigger at all: what no search reaches may be hidden from it.
     """
-    calibration = calibration or shipped_calibration()
-    norms = [label.norm for label in labels]
-    judged = tuple(
-        dataclasses.replace(label, probability=calibration.probability(label.norm / pixels, depth))
-        for label, depth in zip(labels, below_median(np.array(norms)).tolist(), strict=True)
-    )
-    decision = partial(Decision, labels=judged, threshold=calibrated_threshold(norms, pixels, calibration))
-    missed = tuple(label.label for label in judged if label.status != "converged")
-    notes = (f"no trigger found for label {', '.join(map(str, missed))}: counted as the whole image",) if missed else ()
-    top = max(judged, key=lambda label: label.probability or 0.0)
-    likely = top.probability or 0.0
-    targets = tuple(
-        label.label for label in judged if (label.probability or 0) >= CERTAIN and label.success_rate >= WORKS
-    )
-    size = f"{top.norm:.1f} of {pixels} pixels turn {top.success_rate:.0%} of other images to label {top.label}"
-    if targets:
-        return decision("backdoored", targets, (f"{size}: abnormally few", *notes), likely)
-    if likely >= CERTAIN:
-        reason = f"the smallest trigger, for label {top.label}, works on only {top.success_rate:.0%} of held-out images"
+    searched = [label for label in labels if label.status != "skipped"]
+    groups = standouts([label.norm for label in searched], pixels, [label.label for label in searched])
+    best = min(groups, key=calibration.p_value)
+    p_value = calibration.p_value(best)
+    likely = {label: calibration.probability(group) for group in reversed(groups) for label in group.labels}
+    judged = tuple(dataclasses.replace(label, probability=likely.get(label.label)) for label in labels)
+    threshold = calibrated_threshold([label.norm for label in searched], pixels, share, calibration)
+    decision = partial(Decision, labels=judged, threshold=threshold, p_value=p_value)
+    smallest = min(searched, key=lambda label: label.norm)
+    failed = search_failed(searched)
+    notes = (failed,) if failed else ()
+    size = f"{smallest.norm:.1f} of {pixels} pixels turn {smallest.success_rate:.0%} of other images to label "
+    size += str(smallest.label)
+    if p_value <= share:
+        works = {label.label for label in searched if label.success_rate >= WORKS}
+        targets = tuple(sorted(works.intersection(best.labels)))
+        if targets:
+            return decision("backdoored", targets, (f"{size}: abnormally few", *notes), calibration.probability(best))
+        reason = f"the smallest trigger, for label {smallest.label}, works on only "
+        return decision("inconclusive", (), (f"{reason}{smallest.success_rate:.0%} of held-out images", *notes), None)
+    if p_value <= DOUBTFUL * share:
+        reason = f"{size}: fewer than usual, but no proof ({p_value:.1%} of clean models have as few)"
         return decision("inconclusive", (), (reason, *notes), None)
-    if likely > 1 - CERTAIN:
-        reason = f"{size}: fewer than usual, but no proof (probability of a backdoor {likely:.0%})"
-        return decision("inconclusive", (), (reason, *notes), None)
-    if len(missed) * 2 > len(judged):
-        return decision("inconclusive", (), ("the search failed on most labels", *notes), None)
     reason = f"no label has an abnormally small trigger; the smallest: {size}"
-    return decision("clean", (), (reason, *notes), 1 - likely)
+    if failed:
+        return decision("inconclusive", (), (failed, reason), None)
+    return decision("clean", (), (reason,), 1 - calibration.probability(best))
 
 
-def judge_as_paper(labels: Sequence[LabelResult], pixels: int = 0) -> Decision:  # noqa: ARG001
-    """Backdoored where the largest low-side MAD anomaly index is at least 2 (paper, section 3.2)."""
+def judge_as_paper(labels: Sequence[LabelResult]) -> Decision:
+    """Backdoored where the largest low-side MAD anomaly index is at least 2 (paper, section 3.2).
+
+    The paper does not say what to do where a search fails; here it is never clean.
+    """
     top = max(labels, key=lambda label: label.anomaly_index)
     found = top.anomaly_index >= PAPER_THRESHOLD
     index = f"largest anomaly index {top.anomaly_index:.2f}, label {top.label}"
     reason = f"{index}; the paper's threshold is {PAPER_THRESHOLD:g}"
-    return Decision(
-        "backdoored" if found else "clean",
-        (top.label,) if found else (),
-        (reason,),
-        None,
-        tuple(labels),
-        paper_threshold([label.norm for label in labels]),
-    )
+    threshold = paper_threshold([label.norm for label in labels])
+    decision = partial(Decision, confidence=None, labels=tuple(labels), threshold=threshold)
+    if found:
+        return decision("backdoored", (top.label,), (reason,))
+    failed = search_failed(labels)
+    return decision("inconclusive", (), (failed, reason)) if failed else decision("clean", (), (reason,))
 
 
-def calibrated_threshold(norms: Sequence[float], pixels: int, calibration: Calibration) -> float | None:
-    """The largest norm at which a label, held against these norms, is probably a target; None where there is none."""
-    candidates = np.geomspace(SMALLEST_NORM, pixels, GRID)
-    depths = below_median(candidates, np.array(norms))
+def search_failed(labels: Sequence[LabelResult]) -> str:
+    """Why no label of these can be called clean, empty where all can.
+
+    A search that stayed below the success it was to reach may still have a trigger that works; where most labels are of
+    that kind, or one has none that works, what it missed may be what matters.
+    """
+    short = [label for label in labels if label.status == "not_converged"]
+    missed = short if 2 * len(short) > len(labels) else [one for one in short if not one.success_rate >= WORKS]
+    if not missed:
+        return ""
+    named = ", ".join(str(label.label) for label in missed[:NAMED]) + (", ..." if len(missed) > NAMED else "")
+    return f"the search failed on {len(missed)} of {len(labels)} labels ({named})"
+
+
+def calibrated_threshold(norms: Sequence[float], pixels: int, share: float, calibration: Calibration) -> float | None:
+    """The largest norm at which one label beside the others of these would be suspected; None where there is none.
+
+    The others are all but the smallest.
+    """
+    others = sorted(norms)[1:]
+    candidates = np.geomspace(SMALLEST_NORM, others[0], GRID)
     suspected = [
-        norm
-        for norm, depth in zip(candidates.tolist(), depths.tolist(), strict=True)
-        if calibration.probability(norm / pixels, depth) >= CERTAIN
+        norm for norm in candidates.tolist() if calibration.p_value(standouts([norm, *others], pixels)[0]) <= share
     ]
     return max(suspected, default=None)
 
@@ -158,10 +197,3 @@ def paper_threshold(norms: Sequence[float]) -> float | None:
     median, deviation = mad(np.array(norms))
     norm = float(median - PAPER_THRESHOLD * NORMAL_CONSISTENCY * deviation)
     return norm if norm > 0 else None
-
-
-JUDGES: dict[str, Callable[[Sequence[LabelResult], int], Decision]] = {
-    "patch": judge_patches,
-    "paper": judge_as_paper,
-}
-"""The rules for evidence label by label."""

@@ -19,13 +19,13 @@ import numpy as np
 from tests.bench.evidence import Scan, collect
 
 from nc_kernels import anomaly_index
-from nc_scan.calibration import shipped_calibration
+from nc_scan.calibration import load_calibration
 from nc_scan.results import LabelResult, Status
-from nc_scan.verdict import Decision, judge_patches
+from nc_scan.verdict import FALSE_ALARMS, Decision, judge_patches
 from nc_trainers.data import load
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-COLUMNS = "model", "seed", "verdict", "label", "probability", "norm", "next norm", "index", "success", "on real images"
+COLUMNS = "model", "seed", "verdict", "label", "p", "norm", "next norm", "index", "success", "on real images"
 
 
 def decision(scan: Scan) -> Decision:
@@ -35,7 +35,7 @@ def decision(scan: Scan) -> Decision:
         LabelResult(row.label, row.norm, float(index), 0.0, row.success_rate, cast(Status, row.status))
         for row, index in zip(scan, indices, strict=True)
     ]
-    return judge_patches(labels, scan[0].pixels, shipped_calibration())
+    return judge_patches(labels, scan[0].pixels, FALSE_ALARMS, load_calibration())
 
 
 def right(scan: Scan) -> bool:
@@ -55,7 +55,7 @@ def line(scan: Scan) -> str:
         scan[0].seed,
         found.verdict if right(scan) else f"**{found.verdict} {found.target_labels or ''}**",
         first.label,
-        f"{first.probability:.3f}",
+        f"{found.p_value:.2g}",
         f"{first.norm:.1f}",
         f"{second.norm:.1f}",
         f"{first.anomaly_index:.2f}",
@@ -71,7 +71,7 @@ def page(name: str, done: list[Scan]) -> str:
     summary = (
         f"{sum(map(right, done))} of {len(done)} verdicts are right, backdoored ones with the right label. Median "
         f"processor time of a scan: {seconds:.0f} s. The evidence of all labels is in [{name}.csv]({name}.csv); label, "
-        "probability and norm are those of the smallest trigger."
+        "and norm are those of the smallest trigger."
     )
     command = f"    python -m tests.bench.verdicts {name} --data PATH MODELS"
     table = "\n".join(["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|", *map(line, done)])

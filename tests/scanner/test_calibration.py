@@ -1,69 +1,87 @@
-"""The calibration: what the fit learns from known models, and what the shipped one says."""
+"""The calibration: tails of clean models, p-values and probabilities."""
+
+import dataclasses
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nc_scan.calibration import Calibration, fit, shipped_calibration
+from nc_scan.calibration import SHARES, Calibration, Tail, load_calibration
+from nc_scan.detectors.patch.standouts import Standout, standouts
+from nc_scan.errors import CalibrationError
 
-SMALL, LARGE = (0.01, 2.0), (0.03, 0.5)
-
-
-def models(count: int, seed: int, overlap: float = 0.1):
-    """Evidence of clean and backdoored models in turn, scattered around their centres."""
-    rng = np.random.default_rng(seed)
-    labels = [bool(n % 2) for n in range(count)]
-    centres = [SMALL if backdoored else LARGE for backdoored in labels]
-    scattered = [(size * np.exp(overlap * rng.normal()), depth + overlap * rng.normal()) for size, depth in centres]
-    return scattered, labels
+TAILS = (Tail(-5.0, 30.0, 20),) * 3
+CALIBRATION = Calibration(-10.0, 4.0, 1.0, 1.0, TAILS, (40, 40), "made up")
+SCORES = st.floats(-50, 200)
 
 
-def test_the_fit_separates_and_stays_finite_where_nothing_overlaps() -> None:
-    calibration = fit(*models(40, 0))
-    assert calibration.models == (20, 20)
-    assert calibration.probability(*SMALL) > 0.9
-    assert calibration.probability(*LARGE) < 0.1
-    assert np.isfinite([calibration.intercept, calibration.size, calibration.depth]).all()
+@given(SCORES, SCORES)
+def test_survival_falls_from_one_half(one: float, other: float) -> None:
+    tail = TAILS[0]
+    low, high = sorted((one, other))
+    assert 0.5 >= tail.survival(low) >= tail.survival(high) > 0
 
 
-def test_probabilities_of_models_not_fitted_on_are_calibrated() -> None:
-    """Among models whose two kinds overlap, the stated probabilities add up to the backdoored ones."""
-    calibration = fit(*models(400, 1, overlap=0.8))
-    evidence, labels = models(2000, 2, overlap=0.8)
-    stated = np.array([calibration.probability(*row) for row in evidence])
-    for low, high in [(0.0, 0.1), (0.1, 0.5), (0.5, 0.9), (0.9, 1.0)]:
-        inside = (stated >= low) & (stated < high)
-        assert np.array(labels)[inside].mean() == pytest.approx(stated[inside].mean(), abs=0.05)
+def test_survival_tends_to_the_exponential() -> None:
+    many = Tail(0.0, 2.0 * 10_000, 10_000)
+    assert many.survival(6.0) == pytest.approx(0.5 * math.exp(-3.0), rel=0.01)
 
 
-def test_features_that_say_nothing_get_no_weight() -> None:
-    rng = np.random.default_rng(3)
-    evidence = [(float(np.exp(rng.normal())), float(rng.normal())) for _ in range(2000)]
-    calibration = fit(evidence, [bool(n % 2) for n in range(2000)])
-    assert calibration.probability(1.0, 0.0) == pytest.approx(0.5, abs=0.05)
+def test_few_models_leave_the_tail_heavier() -> None:
+    few, many = Tail(0.0, 2.0 * 5, 5), Tail(0.0, 2.0 * 100, 100)
+    assert few.survival(12.0) > 3 * many.survival(12.0)
 
 
-@pytest.mark.parametrize("norm", [0.0, 1e-9, 1.0])
-@pytest.mark.parametrize("depth", [-50.0, 0.0, 1e3])
-def test_a_probability_is_one_whatever_the_evidence(norm: float, depth: float) -> None:
-    assert 0 <= shipped_calibration().probability(norm, depth) <= 1
+@pytest.mark.parametrize("count", [12, 40, 200])
+@pytest.mark.parametrize("draw", ["exponential", "normal", "gumbel"])
+def test_false_alarms_are_as_asked_for(count: int, draw: str) -> None:
+    """Of models like those of the fits, at most the share asked for passes, however few there are."""
+    rng = np.random.default_rng(count)
+    fits = [Tail.of(getattr(rng, draw)(size=count).tolist()) for _ in range(500)]
+    passed = [tail.survival(value) <= 0.01 for tail in fits for value in getattr(rng, draw)(size=20)]
+    assert np.mean(passed) <= 0.012
+
+
+def test_too_few_models_have_no_tail() -> None:
+    with pytest.raises(CalibrationError, match="too few"):
+        Tail.of([1.0, 2.0, 3.0])
+
+
+def test_groups_share_the_false_alarms() -> None:
+    assert sum(SHARES) == pytest.approx(1)
+    one, two = (Standout(tuple(range(count)), 3.0, 3.0, 5.0) for count in (1, 2))
+    assert CALIBRATION.p_value(one) * SHARES[0] == pytest.approx(CALIBRATION.p_value(two) * SHARES[1])
 
 
 @pytest.mark.parametrize("models", [(9, 9), (50, 148)])
 def test_a_few_models_allow_little_certainty(models: tuple[int, int]) -> None:
-    calibration = Calibration(intercept=-20.0, size=-4.0, depth=2.0, models=models)
+    calibration = dataclasses.replace(CALIBRATION, models=models)
     least = 1 / (sum(models) + 2)
-    assert calibration.probability(1e-6, 50.0) == pytest.approx(1 - least)
-    assert calibration.probability(1.0, 0.0) == pytest.approx(least, rel=1e-6)
-    assert calibration.probability(np.exp(-5.0), 0.0) == pytest.approx(0.5)
+    assert calibration.probability(Standout((0,), 50.0, 50.0, 50.0)) == pytest.approx(1 - least)
+    assert calibration.probability(Standout((0,), 0.0, 0.0, 0.0)) == pytest.approx(least, rel=0.01)
 
 
-def test_the_shipped_calibration_grows_with_the_evidence() -> None:
-    shipped = shipped_calibration()
-    assert shipped.size < 0 < shipped.depth
-    assert min(shipped.models) >= 5
+def test_a_file_reads_back(tmp_path: Path) -> None:
+    CALIBRATION.save(tmp_path / "c.json")
+    assert load_calibration(tmp_path / "c.json") == CALIBRATION
+    assert load_calibration(tmp_path / "c.json").id == CALIBRATION.id
 
 
-def test_the_id_names_the_coefficients() -> None:
-    one, other = Calibration(0.0, -1.0, 1.0, (5, 5)), Calibration(0.0, -1.0, 1.1, (5, 5))
-    assert one.id != other.id
-    assert one.id == Calibration(0.0, -1.0, 1.0, (5, 5)).id
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"tails": [{"median": 1}]}', '{"intercept": -69.0, "size": 1}'])
+def test_what_is_no_calibration(text: str, tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(CalibrationError, match=r"c\.json"):
+        load_calibration(tmp_path / "c.json")
+
+
+def test_the_shipped_calibration_tells_known_norms_apart() -> None:
+    """Norms of a clean and a backdoored network whose figures were published with the method's shortcomings."""
+    shipped = load_calibration()
+    clean = standouts([33.0, 53.0, 60.0, 66.0, 70.0, 75.0, 80.0, 90.0, 100.0, 107.0], 1024)
+    backdoored = standouts([7.5, 28.0, 34.0, 40.0, 46.0, 52.0, 58.0, 64.0, 72.0, 80.0], 1024)
+    assert min(map(shipped.p_value, clean)) > 0.05
+    assert min(map(shipped.p_value, backdoored)) <= 0.01
+    assert min(shipped.models) >= 20

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from nc_kernels import anomaly_index
-from nc_scan.calibration import Calibration
+from nc_scan.calibration import Calibration, Tail
 from nc_scan.results import Evidence, Finding, InputContract, LabelResult
 from nc_scan.verdict import (
+    DOUBTFUL,
     FALSE_ALARMS,
+    Judgement,
     calibrated_threshold,
     decide,
     judge_as_paper,
@@ -17,8 +19,9 @@ from nc_scan.verdict import (
     paper_threshold,
 )
 
-# Even odds at a norm of 1.3 % of the pixels where the median is four times as large.
-CALIBRATION = Calibration(intercept=-20.0, size=-4.0, depth=2.0, models=(9, 9))
+# A clean model passes one per cent where its smallest trigger is some four times smaller than the next.
+CALIBRATION = Calibration(-10.0, 5.0, 1.0, 1.0, (Tail(-4.0, 60.0, 40), Tail(-4.0, 60.0, 40)), (80, 80), "made up")
+SHARE = 0.01
 PIXELS = 1024
 ORDINARY = LabelResult(0, 50.0, 0.3, 0.2, 0.9, "converged")
 
@@ -29,7 +32,8 @@ def labels(**special: dict) -> list[LabelResult]:
 
 
 SMALL = {"norm": 7.0, "anomaly_index": 5.0, "success_rate": 1.0}
-BETWEEN = {"norm": 13.0, "success_rate": 1.0}
+BETWEEN = {"norm": 18.0, "success_rate": 1.0}
+FAILED = {"status": "not_converged", "success_rate": 0.2, "norm": 1024.0}
 
 CASES = {
     "clean": (labels(), "clean", ()),
@@ -44,24 +48,45 @@ CASES = {
         "inconclusive",
         (),
     ),
-    "one label not converged": (labels(l0={"status": "not_converged"}), "clean", ()),
+    "one label below the success asked for, whose trigger works": (
+        labels(l0={"status": "not_converged"}),
+        "clean",
+        (),
+    ),
+    "one label without a trigger": (labels(l0=FAILED), "inconclusive", ()),
+    "one label without a trigger beside a target": (labels(l0=FAILED, l2=SMALL), "backdoored", (2,)),
+    "labels that were not searched for do not count": (
+        labels(l0={"status": "skipped", "norm": 0.1}, l2=SMALL),
+        "backdoored",
+        (2,),
+    ),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_verdict(case: str) -> None:
     evidence, verdict, targets = CASES[case]
-    decision = judge_patches(evidence, PIXELS, CALIBRATION)
+    decision = judge_patches(evidence, PIXELS, SHARE, CALIBRATION)
     assert decision.verdict == verdict
     assert decision.target_labels == targets
     assert decision.reasons[0]
     assert (decision.confidence is None) == (verdict == "inconclusive")
-    assert all(label.probability is not None for label in decision.labels)
+    assert (decision.p_value <= SHARE) == (verdict == "backdoored" or "does not" in case or "nobody knows" in case)
 
 
 def test_labels_without_a_trigger_are_named() -> None:
-    evidence = labels(l0={"status": "not_converged"}, l3={"status": "not_converged"})
-    assert any("label 0, 3" in reason for reason in judge_patches(evidence, PIXELS, CALIBRATION).reasons)
+    decision = judge_patches(labels(l0=FAILED, l3=FAILED), PIXELS, SHARE, CALIBRATION)
+    assert decision.reasons[0] == "the search failed on 2 of 5 labels (0, 3)"
+
+
+def test_the_user_sets_the_false_alarms() -> None:
+    evidence = labels(l2=BETWEEN)
+    p_value = judge_patches(evidence, PIXELS, SHARE, CALIBRATION).p_value
+    verdicts = {
+        share: judge_patches(evidence, PIXELS, share, CALIBRATION).verdict
+        for share in (p_value, p_value / DOUBTFUL, p_value / DOUBTFUL / 1.01)
+    }
+    assert list(verdicts.values()) == ["backdoored", "inconclusive", "clean"]
 
 
 @pytest.mark.parametrize(("index", "verdict", "targets"), [(1.99, "clean", ()), (2.0, "backdoored", (1,))])
@@ -71,26 +96,32 @@ def test_the_papers_rule(index: float, verdict: str, targets: tuple[int, ...]) -
     assert all(label.probability is None for label in decision.labels)
 
 
+@pytest.mark.parametrize(
+    ("failed", "verdict"), [(labels(l0=FAILED), "inconclusive"), (labels(l0={"status": "not_converged"}), "clean")]
+)
+def test_a_search_that_failed_is_not_clean_in_the_papers_method_either(failed: list[LabelResult], verdict: str) -> None:
+    assert judge_as_paper(failed).verdict == verdict
+
+
 OTHERS = [40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0, 75.0]
-SURROUNDED = [45.0, 50.0, (55.0 * 60.0) ** 0.5, 65.0, 70.0, 75.0]  # with a small one their median is that of OTHERS
 
 
 def suspected(norm: float) -> bool:
     """Whether a label of that norm is named beside others of the same median."""
     label = LabelResult(0, norm, 0.0, 0.0, 1.0, "converged")
-    others = [dataclasses.replace(label, label=n, norm=other) for n, other in enumerate(SURROUNDED, 1)]
-    return judge_patches([label, *others], PIXELS, CALIBRATION).verdict == "backdoored"
+    others = [dataclasses.replace(label, label=n, norm=other) for n, other in enumerate(OTHERS, 1)]
+    return judge_patches([label, *others], PIXELS, SHARE, CALIBRATION).verdict == "backdoored"
 
 
 def test_the_verdict_turns_at_the_calibrated_threshold() -> None:
-    threshold = calibrated_threshold(OTHERS, PIXELS, CALIBRATION)
+    threshold = calibrated_threshold([12.0, *OTHERS], PIXELS, SHARE, CALIBRATION)
     assert threshold is not None
     assert suspected(threshold * 0.99)
-    assert not suspected(threshold * 1.01)
+    assert not suspected(threshold * 1.1)
 
 
 def test_no_threshold_where_no_norm_is_small_enough() -> None:
-    assert calibrated_threshold(OTHERS, PIXELS, dataclasses.replace(CALIBRATION, intercept=-500.0)) is None
+    assert calibrated_threshold(OTHERS, PIXELS, SHARE, dataclasses.replace(CALIBRATION, intercept=-500.0)) is None
 
 
 def test_the_papers_threshold_has_index_2() -> None:
@@ -105,6 +136,7 @@ def test_the_paper_has_no_threshold_where_the_norms_are_spread_widely() -> None:
     assert paper_threshold([1.0, 10.0, 50.0, 90.0, 200.0]) is None
 
 
+JUDGEMENT = Judgement(FALSE_ALARMS, CALIBRATION)
 CONTRACT = InputContract("x", "NCHW", 1, 32, 32, "float32", "0..1", (1.0,), (0.0,), "y", "logits", "y", 5)
 SILENT = Evidence("graph", ("branch",))
 BRANCH = Evidence("graph", ("branch",), findings=(Finding("x", "warning", "a branch"),))
@@ -126,7 +158,8 @@ MANY = {
     "a patch": ([SILENT, PATCH], "backdoored", (2,)),
     "a search that was not run": ([SILENT, NOT_RUN], "inconclusive", ()),
     "one p-value": ([toy(FALSE_ALARMS)], "backdoored", (4,)),
-    "the false alarms are shared out": ([toy(FALSE_ALARMS), SILENT], "clean", ()),
+    "the graph takes no share of the false alarms": ([toy(FALSE_ALARMS), SILENT], "backdoored", (4,)),
+    "the false alarms are shared out": ([toy(FALSE_ALARMS), NO_PATCH], "clean", ()),
     "a small p-value beside others": ([toy(FALSE_ALARMS / 3), SILENT, NO_PATCH], "backdoored", (4,)),
     "several detectors name their labels": ([toy(FALSE_ALARMS / 3), PATCH], "backdoored", (2, 4)),
     "nothing to replay": ([toy(FALSE_ALARMS, None)], "backdoored", (4,)),
@@ -138,12 +171,18 @@ MANY = {
 @pytest.mark.parametrize("case", MANY)
 def test_the_worst_opinion_counts(case: str) -> None:
     evidence, verdict, targets = MANY[case]
-    decision = decide(evidence, CONTRACT)
+    decision = decide(evidence, CONTRACT, JUDGEMENT)
     assert (decision.verdict, decision.target_labels) == (verdict, targets)
     assert (decision.confidence is None) or verdict != "inconclusive"
 
 
 def test_the_reasons_of_the_worst_opinion_come_first() -> None:
-    assert decide([BRANCH, NO_PATCH], CONTRACT).reasons[0] == "a branch"
-    assert decide([BRANCH, PATCH], CONTRACT).reasons[-1] == "a branch"
+    assert decide([BRANCH, NO_PATCH], CONTRACT, JUDGEMENT).reasons[0] == "a branch"
+    assert decide([BRANCH, PATCH], CONTRACT, JUDGEMENT).reasons[-1] == "a branch"
     assert decide([NOT_RUN, dataclasses.replace(NOT_RUN, detector="toy")], CONTRACT).reasons == ("no parity",)
+
+
+def test_the_p_value_is_that_of_all_detectors_together() -> None:
+    alone = decide([NO_PATCH], CONTRACT, JUDGEMENT).p_value
+    together = decide([NO_PATCH, toy(0.9), SILENT], CONTRACT, JUDGEMENT).p_value
+    assert together == pytest.approx(min(1.0, 2 * alone))

@@ -10,12 +10,17 @@ from typing import Any
 import click
 
 from nc_scan.cli.cache import cache_command
+from nc_scan.cli.evaluate import calibrate_command, evaluate_command
 from nc_scan.cli.exits import EPILOG
 from nc_scan.cli.options import EXPLAINED, PREFIX, SCAN, all_options
 from nc_scan.cli.output import log_to
 from nc_scan.reports.formats import FORMATS
 
-OTHER_COMMANDS: dict[str, click.Command] = {"cache": cache_command}
+OTHER_COMMANDS: dict[str, click.Command] = {
+    "cache": cache_command,
+    "evaluate": evaluate_command,
+    "calibrate": calibrate_command,
+}
 
 
 class ScanCommand(click.Command):

@@ -33,7 +33,9 @@ Each option can stand in the environment (--fail-on as NC_SCAN_FAIL_ON) and, wit
 
 \b
 Other commands:
-  nc-scan cache clear DIR   empty a cache (nc-scan cache --help)
+  nc-scan cache clear DIR      empty a cache (nc-scan cache --help)
+  nc-scan evaluate INDEX       how often the verdict is right on known models
+  nc-scan calibrate EVIDENCE   judge by known models of your own
 """
 
 

@@ -15,9 +15,10 @@ from nc_scan.reports.formats import FORMATS
 PREFIX = "NC_SCAN"  # of the environment variables, one an option
 LAYOUTS = ("NCHW", "NHWC", "NHW", "CHW", "HWC", "features")
 KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid")
+CONTRACT = ("layout", "side", "value_range", "output", "output_kind")
 # What `nc_scan.scan` is given; `--explain-parity` is given those of the second line.
-SCAN = ("data", "seed", "method", "device", "layout", "side", "value_range", "output", "output_kind")
-EXPLAINED = ("data", "seed", "layout", "side", "value_range", "output", "output_kind")
+SCAN = ("data", "seed", "method", "false_alarms", "calibration", "device", *CONTRACT)
+EXPLAINED = ("data", "seed", *CONTRACT)
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -85,6 +86,21 @@ SCANNING: list[Option] = [
         default="calibrated",
         show_default=True,
         help="`paper`: fixed λ = 0.01, backdoored where the anomaly index is at least 2.",
+    ),
+    click.option(
+        "--fpr",
+        "false_alarms",
+        type=click.FloatRange(0, 1, min_open=True),
+        default=0.01,
+        show_default=True,
+        envvar=f"{PREFIX}_FPR",
+        help="Share of clean models that may be called backdoored.",
+    ),
+    click.option(
+        "--calibration",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        metavar="FILE",
+        help="Judge by known models of your own, see nc-scan calibrate.",
     ),
     click.option(
         "--device", default="cpu", show_default=True, callback=usable, help="Where to search: cpu, cuda, cuda:1."

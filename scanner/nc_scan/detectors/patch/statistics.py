@@ -8,10 +8,10 @@ import numpy as np
 
 from nc_kernels import anomaly_index, mad
 from nc_kernels.statistics import NORMAL_CONSISTENCY
+from nc_scan.detectors.patch.standouts import SMALLEST_NORM
 from nc_scan.results import LabelResult, Status, Trigger
 
 SCALE_FLOOR = 0.2  # of the log norms: labels whose norms lie closer together than 20 % do not make an outlier by that
-SMALLEST_NORM = 1e-3  # pixels; keeps the logarithm of an empty mask finite
 
 
 def weigh(

@@ -1,0 +1,108 @@
+"""`nc-scan evaluate` and `nc-scan calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nc_scan.evaluation.index import KnownModel
+    from nc_scan.evaluation.rules import Rule
+    from nc_scan.results import Outcome
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+@click.command(context_settings=SETTINGS)
+@click.argument("index", metavar="INDEX", type=FILE)
+@click.option("--out", type=FOLDER, required=True, metavar="DIR", help="Where reports, tables and the picture go.")
+@click.option("--part", metavar="NAME", help="Only the models of this part of the index, such as judge.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Scans of each model.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Models at a time.")
+@click.option(
+    "--fpr", default=0.01, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="False alarms."
+)
+@click.option("--calibration", type=FILE, metavar="FILE", help="Judge by this calibration, see nc-scan calibrate.")
+@click.option("--device", default="cpu", show_default=True, help="Where the search runs: cpu, cuda, cuda:1.")
+def evaluate_command(
+    index: Path, out: Path, part: str | None, seeds: int, jobs: int, fpr: float, calibration: Path | None, device: str
+) -> int:
+    """Scan the models of INDEX, whose truth is known, and count how often the verdict is right.
+
+    INDEX is JSON: {"version": 1, "models": [{"file": "a.onnx", "verdict": "backdoored", "targets": [3], "attack":
+    "patch", "data": "cifar10", "architecture": "resnet-20", "labels": 10, "part": "judge"}, ...]}; nc-train zoo writes
+    one. DIR gets a report for each scan, evidence.csv, which nc-scan calibrate reads, evaluation.md and roc.svg. What
+    has been scanned before is not scanned again.
+    """
+    from nc_scan.evaluation.index import read_index
+    from nc_scan.evaluation.scans import scan_all
+    from nc_scan.evaluation.table import row_of, write_table
+
+    models = [model for model in read_index(index) if part in (None, model.part)]
+    if not models:
+        raise click.UsageError(f"{index} has no models{f' of part {part}' if part else ''}")
+    out.mkdir(parents=True, exist_ok=True)
+    scans = scan_all(models, range(seeds), out / "scans", {"device": device}, jobs, _tell)
+    rows = [row_of(model, outcome, seed) for model, seed, outcome in scans]
+    write_table(rows, out / "evidence.csv")
+    _write_summary(out, out / "evidence.csv", fpr, calibration)
+    return 0
+
+
+@click.command(context_settings=SETTINGS)
+@click.argument("evidence", metavar="EVIDENCE...", nargs=-1, required=True, type=FILE)
+@click.option("--out", type=NEW_FILE, required=True, metavar="FILE", help="Where the calibration goes (JSON).")
+@click.option("--part", default="fit", show_default=True, metavar="NAME", help="The part of the models to fit on.")
+def calibrate_command(evidence: tuple[Path, ...], out: Path, part: str) -> int:
+    """Fit the verdict's calibration on models of your own: the tables that nc-scan evaluate wrote.
+
+    Says how the fit judges each data set, architecture, attack and number of labels when it is left out. Scan with it:
+    nc-scan MODEL --calibration FILE. Judge it on other models: nc-scan evaluate INDEX --part judge --calibration FILE.
+    """
+    from nc_scan.evaluation.cross import leave_out
+    from nc_scan.evaluation.fit import fit_calibration
+    from nc_scan.evaluation.table import read_table
+
+    rows = [row for path in evidence for row in read_table(path) if row.part == part]
+    calibration = fit_calibration(rows)
+    calibration.save(out)
+    clean, backdoored = calibration.models
+    click.echo(f"fitted on {clean} clean and {backdoored} backdoored models ({calibration.basis}): {calibration.id}")
+    click.echo("left out, each in turn:")
+    for left in leave_out(rows):
+        click.echo(f"  {left}")
+    return 0
+
+
+def _tell(model: KnownModel, seed: int, outcome: Outcome) -> None:
+    from nc_scan.text import visible
+
+    truth = "backdoored" if model.backdoored else "clean"
+    click.echo(f"{visible(model.file)} seed {seed}: {outcome.verdict} (is {truth})", err=True)
+
+
+def _write_summary(out: Path, evidence: Path, fpr: float, calibration: Path | None) -> None:
+    from nc_scan.calibration import SHIPPED, load_calibration
+    from nc_scan.errors import ReportError
+    from nc_scan.evaluation.rules import calibrated, former, paper
+    from nc_scan.evaluation.summary import as_markdown, draw_roc, summarise
+    from nc_scan.evaluation.table import read_table
+
+    rules: dict[str, Rule] = {
+        "calibrated": calibrated(load_calibration(calibration or SHIPPED), fpr),
+        "former": former,
+        "paper": paper,
+    }
+    rows = read_table(evidence)
+    table = as_markdown(summarise(rows, rules))
+    (out / "evaluation.md").write_text(table, "utf-8")
+    click.echo(table, nl=False)
+    try:
+        draw_roc(rows, rules, out / "roc.svg")
+    except ReportError as error:
+        click.echo(f"no picture: {error}", err=True)

@@ -1,0 +1,65 @@
+"""How far the smallest triggers stand out from those of the model's other labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SMALLEST_NORM = 1e-3  # pixels; keeps the logarithm of an empty mask finite
+MOST = 3  # labels that stand out together
+
+
+@dataclass(frozen=True)
+class Standout:
+    """The labels with the smallest triggers of a model, the smallest first, beside all its others.
+
+    All three are ratios on a log scale, in nats, so that they mean the same whatever the size of the images; the
+    largest trigger of the group counts.
+
+    Attributes:
+        labels: the group.
+        gap: to the smallest trigger outside the group. Of log norms with an exponential lower tail this spacing has a
+            distribution that does not depend on the number of labels (Rényi, On the theory of order statistics, 1953).
+        depth: below the median of the labels outside the group.
+        size: below the whole image.
+    """
+
+    labels: tuple[int, ...]
+    gap: float
+    depth: float
+    size: float
+
+    @property
+    def features(self) -> tuple[float, float, float]:
+        """Gap, depth and size."""
+        return self.gap, self.depth, self.size
+
+
+def standouts(norms: Sequence[float], pixels: int, labels: Sequence[int] | None = None) -> tuple[Standout, ...]:
+    """The groups of one, two and three labels with the smallest triggers, as far as most labels stay outside.
+
+    Args:
+        norms: L1 norms of the masks, in pixels, of two labels or more.
+        pixels: of the whole image.
+        labels: whose norms these are; by default 0, 1, ...
+
+    Of two labels one may stand out from the other, so there is always a group of one. Raises ValueError for fewer than
+    two norms.
+    """
+    if len(norms) < 2:
+        raise ValueError("a label stands out from others: it takes two at least")
+    logs = np.log(np.maximum(np.asarray(norms, np.float64), SMALLEST_NORM))
+    order = np.argsort(logs, kind="stable")
+    names = list(range(len(logs))) if labels is None else list(labels)
+    most = max(1, min(MOST, (len(logs) - 1) // 2))
+    return tuple(
+        Standout(
+            tuple(names[place] for place in order[:count]),
+            gap=float(logs[order[count]] - logs[order[count - 1]]),
+            depth=float(np.median(logs[order[count:]]) - logs[order[count - 1]]),
+            size=float(np.log(pixels) - logs[order[count - 1]]),
+        )
+        for count in range(1, most + 1)
+    )

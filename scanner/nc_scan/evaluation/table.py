@@ -1,0 +1,116 @@
+"""The evidence of a zoo as a table: one row a scan, which a verdict can be computed from again without the models."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from nc_scan.errors import IndexFileError
+from nc_scan.evaluation.index import KnownModel
+from nc_scan.results import Outcome, ScanResult
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of a model, and what a scan of it found.
+
+    `norms` (labels,) are in pixels, `success` (labels,) the replayed success rates; both are empty where the scan
+    failed or had no patches to compare. `pixels` are height times width of the images, `probes` names their kind, and
+    `verdict`, `found` and `p_value` are what the scan itself said.
+    """
+
+    file: str
+    truth: str
+    targets: tuple[int, ...]
+    attack: str
+    data: str
+    architecture: str
+    labels: int
+    part: str
+    seed: int
+    verdict: str
+    found: tuple[int, ...]
+    p_value: float | None
+    probes: str
+    pixels: int
+    seconds: float
+    norms: tuple[float, ...]
+    success: tuple[float, ...]
+
+    @property
+    def backdoored(self) -> bool:
+        """Whether the model is."""
+        return self.truth == "backdoored"
+
+
+def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
+    """The row of a scan."""
+    truth = "backdoored" if model.backdoored else "clean"
+    known = (model.file, truth, model.targets, model.attack, model.data, model.architecture)
+    if not isinstance(outcome, ScanResult):
+        return Row(*known, model.labels, model.part, seed, outcome.verdict, (), None, "", 0, 0.0, (), ())
+    smallest = next((one.p_value for one in outcome.evidence if one.detector == "patch"), None)
+    return Row(
+        *known,
+        labels=outcome.contract.labels,
+        part=model.part,
+        seed=seed,
+        verdict=outcome.verdict,
+        found=outcome.target_labels,
+        p_value=smallest,
+        probes=outcome.probes.source,
+        pixels=outcome.contract.pixels,
+        seconds=round(sum(outcome.seconds.values()), 1),
+        norms=tuple(round(label.norm, 3) for label in outcome.labels),
+        success=tuple(round(label.success_rate, 3) for label in outcome.labels),
+    )
+
+
+def write_table(rows: Iterable[Row], path: Path) -> None:
+    """Writes the rows as CSV, lists with spaces between their values. Raises OSError."""
+    names = [field.name for field in fields(Row)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
+
+
+def read_table(path: Path) -> list[Row]:
+    """The rows that `write_table` wrote. Raises IndexFileError for anything else."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [_row(cells) for cells in csv.DictReader(file)]
+    except OSError as error:
+        raise IndexFileError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexFileError(f"{path} is no table of `nc-scan evaluate`: {error!r}") from error
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    return " ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _row(cells: dict[str, str]) -> Row:
+    return Row(
+        file=cells["file"],
+        truth=cells["truth"],
+        targets=tuple(map(int, cells["targets"].split())),
+        attack=cells["attack"],
+        data=cells["data"],
+        architecture=cells["architecture"],
+        labels=int(cells["labels"]),
+        part=cells["part"],
+        seed=int(cells["seed"]),
+        verdict=cells["verdict"],
+        found=tuple(map(int, cells["found"].split())),
+        p_value=float(cells["p_value"]) if cells["p_value"] else None,
+        probes=cells["probes"],
+        pixels=int(cells["pixels"]),
+        seconds=float(cells["seconds"]),
+        norms=tuple(map(float, cells["norms"].split())),
+        success=tuple(map(float, cells["success"].split())),
+    )

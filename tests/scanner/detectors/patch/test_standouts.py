@@ -1,0 +1,63 @@
+"""What stands out, over known answers and properties."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nc_scan.detectors.patch.standouts import MOST, standouts
+
+NORMS = st.lists(st.floats(0.01, 900), min_size=2, max_size=40)
+
+
+def test_one_small_label() -> None:
+    one, *_ = standouts([8.0, 40.0, 80.0, 20.0, 40.0], 1024)
+    assert one.labels == (0,)
+    assert one.gap == pytest.approx(math.log(20 / 8))
+    assert one.depth == pytest.approx(math.log(40 / 8))
+    assert one.size == pytest.approx(math.log(1024 / 8))
+
+
+def test_three_small_labels() -> None:
+    group = standouts([30.0, 7.0, 9.0, 10.0, 32.0, 35.0, 40.0], 1024)[2]
+    assert group.labels == (1, 2, 3)
+    assert group.gap == pytest.approx(math.log(3.0))
+    assert group.depth == pytest.approx(math.log(33.5 / 10), abs=0.01)
+
+
+@pytest.mark.parametrize(("labels", "groups"), [(2, 1), (3, 1), (4, 1), (5, 2), (7, 3), (10, 3), (1000, 3)])
+def test_most_labels_stay_outside(labels: int, groups: int) -> None:
+    assert len(standouts(np.linspace(10, 20, labels).tolist(), 1024)) == groups
+
+
+def test_labels_that_were_searched_for_keep_their_numbers() -> None:
+    assert standouts([50.0, 5.0], 1024, labels=[17, 903])[0].labels == (903,)
+
+
+def test_an_empty_mask_stays_finite() -> None:
+    assert all(map(math.isfinite, standouts([0.0, 10.0, 20.0], 1024)[0].features))
+
+
+def test_one_label_has_no_others() -> None:
+    with pytest.raises(ValueError, match="two at least"):
+        standouts([1.0], 1024)
+
+
+@given(NORMS, st.floats(0.1, 100))
+def test_gap_and_depth_do_not_depend_on_the_size_of_the_images(norms: list[float], factor: float) -> None:
+    small = standouts(norms, 1000)
+    large = standouts([norm * factor for norm in norms], 1000)
+    assert [group.labels for group in small][: len(large)] == [group.labels for group in large]
+    for one, other in zip(small, large, strict=True):
+        assert (one.gap, one.depth) == pytest.approx((other.gap, other.depth), abs=1e-6)
+
+
+@given(NORMS)
+def test_groups_grow_by_one_label(norms: list[float]) -> None:
+    groups = standouts(norms, 1024)
+    assert [len(group.labels) for group in groups] == list(range(1, len(groups) + 1))
+    assert len(groups) <= MOST
+    assert all(group.gap >= 0 for group in groups)
+    assert all(group.depth >= group.gap - 1e-12 for group in groups)

@@ -1,0 +1,97 @@
+"""Fitting on tables of known models."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nc_scan.detectors.patch.standouts import standouts
+from nc_scan.errors import CalibrationError
+from nc_scan.evaluation.cross import leave_out
+from nc_scan.evaluation.fit import fit_calibration, logistic
+from nc_scan.evaluation.rules import calibrated
+from nc_scan.evaluation.table import Row
+
+
+def zoo(count: int, seed: int, labels: int = 10, ratio: float = 5.0) -> list[Row]:
+    """Clean and backdoored models in turn: log-normal norms, of which the planted one is divided by the ratio."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(count):
+        norms = np.exp(rng.normal(4.0, 0.35, labels))
+        backdoored = number % 2 == 1
+        target = number % labels
+        if backdoored:
+            norms[target] = norms.min() / ratio
+        rows.append(
+            Row(
+                file=f"{seed}-{number}.onnx",
+                truth="backdoored" if backdoored else "clean",
+                targets=(target,) if backdoored else (),
+                attack="patch" if backdoored else "none",
+                data="abc"[number // 2 % 3],
+                architecture="xy"[number // 2 % 2],
+                labels=labels,
+                part="fit",
+                seed=0,
+                verdict="clean",
+                found=(),
+                p_value=None,
+                probes="dead leaves",
+                pixels=1024,
+                seconds=1.0,
+                norms=tuple(norms.tolist()),
+                success=(1.0,) * labels,
+            )
+        )
+    return rows
+
+
+@pytest.mark.parametrize("labels", [2, 10, 43])
+def test_what_is_planted_is_found_and_what_is_not_is_rarely_named(labels: int) -> None:
+    rule = calibrated(fit_calibration(zoo(80, 0, labels)), 0.01)
+    judged = zoo(400, 1, labels, ratio=20.0 if labels == 2 else 5.0)
+    opinions = [(row, rule(row)) for row in judged]
+    found = [opinion.labels == row.targets and opinion.backdoored for row, opinion in opinions if row.backdoored]
+    alarms = [opinion.backdoored for row, opinion in opinions if not row.backdoored]
+    assert np.mean(found) >= 0.9
+    assert np.mean(alarms) <= 0.02
+
+
+def test_no_feature_speaks_against_a_backdoor() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(200, 3))
+    planted = features[:, 0] - features[:, 1] > 0  # the second one misleads
+    _, coefficients = logistic(features, planted, np.ones(200))
+    assert coefficients[0] > 1
+    assert coefficients[1] == 0
+
+
+def test_scans_of_one_model_share_its_weight() -> None:
+    rows = zoo(40, 2)
+    twice = [dataclasses.replace(row, seed=seed) for row in rows for seed in (0, 1)]
+    one, both = fit_calibration(rows), fit_calibration(twice)
+    assert both.models == one.models
+    assert both.gap == pytest.approx(one.gap, rel=1e-3)
+    assert both.p_value(standouts(rows[1].norms, 1024)[0]) == pytest.approx(
+        one.p_value(standouts(rows[1].norms, 1024)[0]), rel=0.05
+    )
+
+
+@pytest.mark.parametrize("attack", ["all-to-all", "sig"])
+def test_other_kinds_of_backdoors_do_not_count(attack: str) -> None:
+    others = [dataclasses.replace(row, attack=attack, file=f"o{row.file}") for row in zoo(40, 3) if row.backdoored]
+    assert fit_calibration(zoo(40, 2) + others) == fit_calibration(zoo(40, 2))
+
+
+def test_too_few_models() -> None:
+    with pytest.raises(CalibrationError, match="at least"):
+        fit_calibration(zoo(10, 0))
+
+
+def test_each_family_is_left_out() -> None:
+    left = {(one.family, one.value): one for one in leave_out(zoo(80, 0))}
+    families = [("data", "a"), ("data", "b"), ("data", "c"), ("architecture", "x"), ("architecture", "y")]
+    assert list(left) == [*families, ("attack", "patch")]
+    assert all(one.auc > 0.95 for key, one in left.items() if key[0] != "attack")
+    assert "at least" in left["attack", "patch"].reason
