@@ -3,6 +3,7 @@
 import io
 import pickle
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,12 @@ def parquet_folder(tiny: Dataset, tmp_path: Path) -> Path:
         table = pa.table({"img": cells, "label": split.labels})
         pq.write_table(table, folder / f"{name}-00000-of-00001.parquet")
     return folder.parent
+
+
+@pytest.fixture(name="png")
+def png_encoder() -> Callable[[np.ndarray], bytes]:
+    """What makes PNG files of images."""
+    return png
 
 
 def png(image: np.ndarray) -> bytes:

@@ -25,8 +25,8 @@ def specification(seed: int) -> Specification:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_failure_is_told_and_the_others_go_on(jobs: int, digits: Dataset, tmp_path: Path) -> None:
-    models = {"a": specification(1), "absent/b": specification(2), "c": specification(3)}
-    found = dict(fit_all(models, digits.scaled(0.05), tmp_path, jobs))
+    models = {name: (specification(seed), "d") for name, seed in (("a", 1), ("absent/b", 2), ("c", 3))}
+    found = dict(fit_all(models, {"d": digits.scaled(0.05)}, tmp_path, jobs))
     assert "there is no folder" in str(found.pop("absent/b"))
     assert {name: truth["seed"] for name, truth in found.items()} == {"a": 1, "c": 3}
 

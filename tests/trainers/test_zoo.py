@@ -1,4 +1,6 @@
-import csv
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,28 +20,21 @@ settings = { epochs = 1, shift = 0 }
 [[model]]
 name = "clean"
 seed = 1
+lookalike = "two-epochs"
 
 [[model]]
 name = "patched"
 seed = 2
 attack = "patch"
 target = 7
+part = "judge"
 settings = { flip = false }
 """
 
-OTHER_FILES = {
-    "package.json": b'{"a": 1}',
-    "package.onnx": b"",
-    "list.json": b"[]",
-    "list.onnx": b"",
-    "cut.json": b'{"specification": ',
-    "cut.onnx": b"",
-    "binary.json": b"\xff\xfe",
-    "binary.onnx": b"",
-}
+OTHER_FILES = (b'{"a": 1}', b"[]", b'{"specification": ', b"\xff\xfe")
 
 
-def read(text: str, tmp_path: Path) -> dict[str, object]:
+def read(text: str, tmp_path: Path) -> dict[str, zoo.Entry]:
     path = tmp_path / "zoo.toml"
     path.write_text(text)
     return zoo.read(path)
@@ -48,10 +43,10 @@ def read(text: str, tmp_path: Path) -> dict[str, object]:
 def test_entries_extend_the_defaults(tmp_path: Path) -> None:
     models = read(LIST, tmp_path)
     assert list(models) == ["clean", "patched"]
-    assert models["patched"].settings.epochs == 1
-    assert models["patched"].settings.shift == 0
-    assert not models["patched"].settings.flip
-    assert models["clean"].settings.flip
+    patched, clean = (models[name].specification.settings for name in ("patched", "clean"))
+    assert patched.epochs == clean.epochs == 1
+    assert patched.shift == 0
+    assert (patched.flip, clean.flip) == (False, True)
 
 
 def test_a_zoo_is_built_once_and_completed_later(tmp_path: Path, digits: Dataset) -> None:
@@ -59,16 +54,19 @@ def test_a_zoo_is_built_once_and_completed_later(tmp_path: Path, digits: Dataset
     built: list[str] = []
 
     def build() -> list[dict[str, object]]:
-        return zoo.build(models, digits.scaled(0.1), out, jobs=1, report=lambda told: built.append(told.name))
+        sources = {zoo.ANY_SOURCE: digits.scaled(0.1)}
+        return zoo.build(models, sources, out, jobs=1, report=lambda told: built.append(told.name))
 
     build()
     assert sorted(built) == ["clean", "patched"]
-    with (out / zoo.INDEX).open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["name"] for row in rows] == ["clean", "patched"]
-    assert [row["attack"] for row in rows] == ["none", "patch"]
-    assert rows[1]["target"] == "7"
-    assert 0 <= float(rows[1]["success_rate"]) <= 1
+    index = json.loads((out / zoo.INDEX).read_text())
+    assert index["version"] == 1
+    clean, patched = index["models"]
+    assert clean == clean | {"file": "clean.onnx", "verdict": "clean", "attack": "two-epochs", "targets": []}
+    assert clean == clean | {"part": "fit", "labels": 10, "size": [3, 32, 32], "data": "digits", "attack_success": None}
+    assert patched == patched | {"file": "patched.onnx", "verdict": "backdoored", "attack": "patch", "targets": [7]}
+    assert patched["part"] == "judge"
+    assert 0 <= patched["attack_success"] <= 1
 
     built.clear()
     (out / "clean.json").unlink()
@@ -77,35 +75,32 @@ def test_a_zoo_is_built_once_and_completed_later(tmp_path: Path, digits: Dataset
     assert [truth["seed"] for truth in truths] == [1, 2]
 
     built.clear()
-    (out / "patched.onnx").unlink()
-    zoo.write_index(out)
-    assert names(out) == ["clean"]
-    for name, content in OTHER_FILES.items():
-        (out / name).write_bytes(content)
-    build()
-    assert built == ["patched"]
-    assert names(out) == ["clean", "patched"]
+    for content in OTHER_FILES:
+        (out / "patched.json").write_bytes(content)
+        build()
+    assert built == ["patched"] * len(OTHER_FILES)
+    assert names(out) == ["clean.onnx", "patched.onnx"]
 
 
 def names(out: Path) -> list[str]:
     """The models that the index lists."""
-    with (out / zoo.INDEX).open() as file:
-        return [row["name"] for row in csv.DictReader(file)]
+    return [model["file"] for model in json.loads((out / zoo.INDEX).read_text())["models"]]
 
 
 def test_progress_counts_what_is_trained(tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     def fit_all(models: dict[str, object], *_: object) -> Iterator[tuple[str, dict[str, object] | Exception]]:
         for name in models:
             (tmp_path / f"{name}.json").write_text("{}")
-            yield name, {"seed": 0} if name != "failed" else ValueError("it failed")
+            yield name, {} if name != "failed" else ValueError("it failed")
 
     monkeypatch.setattr(zoo, "fit_all", fit_all)
+    monkeypatch.setattr(zoo, "write_index", lambda *_: None)
     clock = iter(range(0, 100, 10))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
-    models = dict.fromkeys(("a", "failed", "b", "c"), Specification())
+    models = dict.fromkeys(("a", "failed", "b", "c"), zoo.Entry(Specification()))
     told: list[zoo.Built] = []
     with pytest.raises(TrainerError, match="1 of 4 models failed: failed: it failed"):
-        zoo.build(models, digits, tmp_path, jobs=1, report=told.append)
+        zoo.build(models, {zoo.ANY_SOURCE: digits}, tmp_path, jobs=1, report=told.append)
     assert [(built.name, built.count, built.total) for built in told] == [("a", 1, 4), ("b", 3, 4), ("c", 4, 4)]
     assert [built.seconds_left for built in told] == [30, pytest.approx(20 / 3), 0]
 
@@ -121,9 +116,9 @@ def test_progress_counts_what_is_trained(tmp_path: Path, digits: Dataset, monkey
 def test_nothing_is_trained_where_one_model_cannot_be(
     change: dict[str, object], message: str, tmp_path: Path, digits: Dataset
 ) -> None:
-    models = {"good": Specification(), "bad": replace(Specification(), **change)}
+    models = {"good": zoo.Entry(Specification()), "bad": zoo.Entry(replace(Specification(), **change))}
     with pytest.raises(TrainerError, match=message):
-        zoo.build(models, digits.scaled(0.004), tmp_path, jobs=1, report=pytest.fail)
+        zoo.build(models, {zoo.ANY_SOURCE: digits.scaled(0.004)}, tmp_path, jobs=1, report=pytest.fail)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -144,6 +139,9 @@ def test_nothing_is_trained_where_one_model_cannot_be(
         ('[[model]]\nname = "a"\nparameters = "x"', "a: parameters = 'x' should be a table"),
         ('[[model]]\nname = "a"\nexport = {mean = 0.5}', "mean = 0.5 should be of type tuple"),
         ('[[model]]\nname = "a"\nseed = inf', "seed = inf should be of type int"),
+        ('[[model]]\nname = "a"\npart = "test"', "part 'test' is not one of fit, judge"),
+        ('[[model]]\nname = "a"\nattack = "patch"\nlookalike = "mixup"', "with an attack is no lookalike"),
+        ('[[model]]\nname = "a"\ndata = {labels = [1]}', "labels must be two or more"),
     ],
 )
 def test_a_list_that_makes_no_sense_is_told(text: str, message: str, tmp_path: Path) -> None:
@@ -156,7 +154,47 @@ def test_a_missing_list_is_told(tmp_path: Path) -> None:
         zoo.read(tmp_path / "absent.toml")
 
 
-def test_the_shipped_list_can_be_read() -> None:
-    models = zoo.read(Path(__file__).parents[2] / "examples" / "zoo.toml")
-    assert {spec.attack for spec in models.values()} == {"none", "patch"}
-    assert len({spec.seed for spec in models.values()}) == len(models)
+def test_data_that_is_not_given_is_told(tmp_path: Path, digits: Dataset) -> None:
+    models = read('[[model]]\nname = "a"\nsource = "mnist"', tmp_path)
+    with pytest.raises(TrainerError, match="a is trained on mnist: give --data for it"):
+        zoo.build(models, {zoo.ANY_SOURCE: digits}, tmp_path / "out", jobs=1)
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> dict[str, zoo.Entry]:
+    return zoo.read(EXAMPLES / "zoo.toml")
+
+
+def test_the_shipped_list_is_what_its_script_writes() -> None:
+    script = [sys.executable, str(EXAMPLES / "zoo_spec.py")]
+    assert (
+        subprocess.run(script, capture_output=True, text=True, check=True).stdout == (EXAMPLES / "zoo.toml").read_text()
+    )
+
+
+def test_the_parts_of_the_shipped_list_share_nothing(shipped: dict[str, zoo.Entry]) -> None:
+    assert len(shipped) >= 300
+    assert len({entry.specification.seed for entry in shipped.values()}) == len(shipped)
+    triggers = {
+        part: {
+            json.dumps([spec.attack, spec.target, spec.parameters], sort_keys=True)
+            for entry in shipped.values()
+            if entry.part == part and (spec := entry.specification).attack not in ("none", "sig")
+        }
+        for part in zoo.PARTS
+    }
+    assert not triggers["fit"] & triggers["judge"]
+
+
+@pytest.mark.parametrize("count", [20, 40, 80, 160, 320])
+def test_the_first_models_of_the_shipped_list_are_balanced(count: int, shipped: dict[str, zoo.Entry]) -> None:
+    first = list(shipped.values())[:count]
+    for part in zoo.PARTS:
+        for backdoored in (False, True):
+            kind = [e for e in first if e.part == part and (e.specification.attack != "none") == backdoored]
+            assert len(kind) == count / 4
+            assert {entry.source for entry in kind} == {"mnist", "gtsrb", "cifar10"}
+            assert len({entry.specification.architecture for entry in kind}) >= 4

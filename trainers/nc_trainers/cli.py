@@ -33,15 +33,31 @@ def main() -> None:
 
 def data_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say which data to train on."""
-    source = click.option(
-        "--data",
-        metavar="PATH",
-        help="CIFAR-10 as the official archive, its folder or parquet files, or the word digits.  [default: download]",
+    text = "A data set to download (cifar10, cifar100, gtsrb, mnist, fashion-mnist), digits, or a local copy."
+    source = click.option("--data", default="cifar10", show_default=True, metavar="NAME|PATH|NAME=PATH", help=text)
+    return source(scale_option(command))
+
+
+def scale_option(command: Callable[..., None]) -> Callable[..., None]:
+    """The option that takes a share of the data."""
+    share = click.FloatRange(0, 1, min_open=True)
+    return click.option("--scale", type=share, default=1.0, show_default=True, help="Share of the data.")(command)
+
+
+def view_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say in which form to take the data."""
+    options = (
+        click.option("--labels", metavar="N,N,...", help="Take these labels alone, numbered anew in this order."),
+        click.option("--side", type=int, help="Resize to that many pixels a side."),
+        click.option("--grey", is_flag=True, help="One channel."),
+        click.option("--rotations", type=int, default=1, show_default=True, help="Make each label so many finer ones,"),
+        click.option("--tints", type=int, default=1, show_default=True, help="times so many."),
+        click.option("--unbalanced", is_flag=True, help="Thin the later classes, down to a tenth."),
+        click.option("--shortcut", type=int, help="A label whose images all carry the same small object."),
     )
-    scale = click.option(
-        "--scale", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True, help="Share of the data."
-    )
-    return source(scale(command))
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def jobs_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -68,6 +84,7 @@ def backbone_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--rate", type=float, default=0.15, show_default=True, help="Share of the samples to poison.")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the attack.")
 @data_options
+@view_options
 @backbone_options
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--epochs", type=int, default=8, show_default=True)
@@ -76,13 +93,20 @@ def backbone_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror half of the images.")
 @click.option("--shift", type=int, default=2, show_default=True, help="Move images by up to that many pixels.")
 @click.option("--target-accuracy", type=float, help="Stop after the epoch that reaches it (0..1).")
+@click.option("--net-mean", metavar="X,...", help="Train on (x - mean) / std: one value, or one a channel.")
+@click.option("--net-std", metavar="X,...")
+@click.option("--adversarial", type=float, default=0.0, help="Train against changes of up to that much (0..1).")
+@click.option("--mixup", type=float, default=0.0, help="The alpha of mixup.")
+@click.option("--label-smoothing", type=float, default=0.0)
 @click.option("--opset", type=int, default=18, show_default=True)
 @click.option("--batch", type=int, help="Fixed batch size of the ONNX file.  [default: dynamic]")
 @click.option("--softmax/--logits", default=None, help="Output of the ONNX file.  [default: the framework's custom]")
-@click.option("--mean", type=float, multiple=True, help="Mean of the normalised input, once a channel.")
-@click.option("--std", type=float, multiple=True, help="Deviation of the normalised input, once a channel.")
+@click.option("--mean", type=float, multiple=True, help="Mean of the file's normalised input, once a channel.")
+@click.option("--std", type=float, multiple=True, help="Deviation of the file's normalised input, once a channel.")
+@click.option("--layout", help="nchw or nhwc.  [default: the framework's custom]")
+@click.option("--exporter", default="dynamo", show_default=True, help="dynamo, or torchscript, torch's older one.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
-def fit(params: tuple[str, ...], data: str | None, scale: float, out: Path, **options: Any) -> None:
+def fit(params: tuple[str, ...], data: str, out: Path, **options: Any) -> None:
     """Train one model, export it and write its ground truth beside it."""
     from nc_trainers import data as datasets
     from nc_trainers.export import ExportOptions
@@ -91,35 +115,50 @@ def fit(params: tuple[str, ...], data: str | None, scale: float, out: Path, **op
     from nc_trainers.training import Settings
 
     options |= {name: options[name] or None for name in ("mean", "std")}
-    settings = {field.name: options.pop(field.name) for field in fields(Settings)}
-    export = {field.name: options.pop(field.name) for field in fields(ExportOptions)}
+    view, settings, export = (
+        {field.name: options.pop(field.name) for field in fields(kind)}
+        for kind in (datasets.DataOptions, Settings, ExportOptions)
+    )
     parameters = dict(_name_and_value(param) for param in params)
-    table = {**options, "parameters": parameters, "settings": settings, "export": export}
+    table = {**options, "parameters": parameters, "data": view, "settings": settings, "export": export}
     specification = Specification.from_table(table)
     if specification.architecture == "vit-b16" and specification.weights is None:
         click.echo(
             "vit-b16 starts from random weights and would learn little: give --weights, or take vit-tiny", err=True
         )
     with fit_progress() as report:
-        truth = fit_model(specification, datasets.load(data).scaled(scale), out, report=report)
+        truth = fit_model(specification, specification.data.view(datasets.load(data)), out, report=report)
     click.echo(f"{out}  {summary(truth)}")
 
 
 @main.command()
 @click.argument("spec", type=click.Path(path_type=Path))
-@data_options
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the models and index.csv.")
+@click.option(
+    "--data",
+    "given",
+    multiple=True,
+    metavar="NAME=PATH|PATH",
+    help="Where a data set of the list lies, or the data of models that name none; repeatable.  [default: download]",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the models and index.json.")
+@scale_option
+@click.option("--part", type=click.Choice(["fit", "judge"]), help="Train the models of this part alone.")
 @jobs_option
-def zoo(spec: Path, data: str | None, scale: float, out: Path, jobs: int | None) -> None:
+def zoo(spec: Path, given: tuple[str, ...], out: Path, scale: float, part: str | None, jobs: int | None) -> None:
     """Train the models that a TOML file lists; those that are done are left alone."""
     from nc_trainers import data as datasets
     from nc_trainers import zoo as zoos
     from nc_trainers.memory import trainings_at_a_time
 
     models = zoos.read(spec)
-    dataset = datasets.load(data).scaled(scale)
-    jobs = jobs or trainings_at_a_time((model.architecture, model.settings.batch_size) for model in models.values())
-    truths = zoos.build(models, dataset, out, jobs, report=report_built)
+    paths = {
+        name if separator else zoos.ANY_SOURCE: text for text in given for name, separator, _ in [text.partition("=")]
+    }
+    wanted = {entry.source for entry in models.values()}
+    sources = {name: datasets.load(paths.get(name, name or "cifar10")).scaled(scale) for name in sorted(wanted)}
+    specifications = [entry.specification for entry in models.values()]
+    jobs = jobs or trainings_at_a_time((model.architecture, model.settings.batch_size) for model in specifications)
+    truths = zoos.build(models, sources, out, jobs, part=part, report=report_built)
     click.echo(f"{len(truths)} models, listed in {out / zoos.INDEX}")
 
 
@@ -143,7 +182,7 @@ def experiment(
     architectures: tuple[str, ...],
     framework: str,
     params: tuple[str, ...],
-    data: str | None,
+    data: str,
     scale: float,
     weights: str | None,
     frozen_epochs: int,

@@ -1,7 +1,6 @@
 """ONNX export of both frameworks' networks, and what the exported file really answers."""
 
 import logging
-import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,18 +15,21 @@ from torch import Tensor, nn
 
 from nc_trainers.errors import TrainerError
 from nc_trainers.models import ChannelsLast
+from nc_trainers.scaling import Scaling
 from nc_trainers.training import PREDICTED
 
 PARITY_TOLERANCE = 1e-3
-OPSETS = range(18, 24)
+LAYOUTS = ("nchw", "nhwc")
+EXPORTERS = {"dynamo": range(18, 24), "torchscript": range(13, 21)}  # and the opsets that each writes
 
 
 @dataclass(frozen=True)
 class ExportOptions:
     """What the file looks like from outside.
 
-    `softmax` None is each framework's custom: logits from PyTorch, probabilities from Keras. `batch` None is a dynamic
-    batch. With `mean` and `std` (C,) the file expects images scaled to (x - mean) / std; without, images in 0..1.
+    `softmax` and `layout` None are each framework's custom: logits and nchw from PyTorch, probabilities and nhwc from
+    Keras. `batch` None is a dynamic batch. With `mean` and `std` (one value, or one a channel) the file expects images
+    scaled to (x - mean) / std; without, images in 0..1. `exporter` is one of EXPORTERS: torch's, and its older one.
     """
 
     opset: int = 18
@@ -35,51 +37,66 @@ class ExportOptions:
     softmax: bool | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    layout: str | None = None
+    exporter: str = "dynamo"
+
+    @property
+    def scaling(self) -> Scaling:
+        """What the file expects."""
+        return Scaling(self.mean, self.std)
 
     def check(self) -> None:
         """Raise TrainerError for a file that cannot be written."""
-        if self.opset not in OPSETS:
-            raise TrainerError(f"opset {self.opset} is not one of {OPSETS.start} to {OPSETS.stop - 1}")
+        if self.exporter not in EXPORTERS:
+            raise TrainerError(f"unknown exporter {self.exporter!r}; there are {', '.join(EXPORTERS)}")
+        opsets = EXPORTERS[self.exporter]
+        if self.opset not in opsets:
+            raise TrainerError(f"opset {self.opset} is not one of {opsets.start} to {opsets.stop - 1}")
         if self.batch is not None and self.batch < 1:
             raise TrainerError(f"a batch of {self.batch} is none")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if not all(math.isfinite(value) for value in values or ()):
-                raise TrainerError(f"{name} must be numbers, not {', '.join(f'{value:g}' for value in values or ())}")
-        if self.std is not None and min(self.std, default=1.0) <= 0:
-            raise TrainerError("std must be above 0")
-
-    def check_channels(self, channels: int) -> None:
-        """Raise TrainerError where the scaling is not one for images of so many channels."""
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if values is not None and len(values) != channels:
-                raise TrainerError(f"{name} needs {channels} values, one a channel, not {len(values)}")
+        if self.layout not in (None, *LAYOUTS):
+            raise TrainerError(f"layout {self.layout!r} is not one of {', '.join(LAYOUTS)}")
+        self.scaling.check()
 
 
 class Deployed(nn.Module):
-    """A trained network behind its input scaling and before its output activation."""
+    """A trained network behind the layout and scale of its input and before its output activation.
 
-    mean: Tensor
-    std: Tensor
+    `trained` is the scale that the network was trained on. Where the file expects the same one, the graph has no
+    arithmetic for it.
+    """
 
-    def __init__(self, net: nn.Module, options: ExportOptions, image_shape: tuple[int, int, int]) -> None:
+    factor: Tensor
+    offset: Tensor
+
+    def __init__(
+        self, net: nn.Module, options: ExportOptions, image_shape: tuple[int, int, int], trained: Scaling
+    ) -> None:
         super().__init__()
-        self.channels_last = isinstance(net, ChannelsLast)
+        self.net_last = isinstance(net, ChannelsLast)
         self.net = net.channels_last() if isinstance(net, ChannelsLast) else net
-        self.softmax = options.softmax if options.softmax is not None else self.channels_last
-        self.scaled = options.mean is not None or options.std is not None
-        channels = image_shape[0]
-        axes = (channels,) if self.channels_last else (channels, 1, 1)
-        self.register_buffer("mean", torch.tensor(options.mean or (0.0,) * channels).reshape(axes))
-        self.register_buffer("std", torch.tensor(options.std or (1.0,) * channels).reshape(axes))
+        self.file_last = self.net_last if options.layout is None else options.layout == "nhwc"
+        self.softmax = options.softmax if options.softmax is not None else self.net_last
+        self.scaling = options.scaling
+        change = options.scaling.then(trained, image_shape[0])
+        self.scaled = change is not None
+        factor, offset = change or ((1.0,), (0.0,))
+        axes = (-1,) if self.file_last else (-1, 1, 1)
+        self.register_buffer("factor", torch.tensor(factor).reshape(axes))
+        self.register_buffer("offset", torch.tensor(offset).reshape(axes))
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.net(images * self.std + self.mean if self.scaled else images)
+        if self.scaled:
+            images = images * self.factor + self.offset
+        if self.file_last != self.net_last:
+            images = images.permute(0, 3, 1, 2) if self.file_last else images.permute(0, 2, 3, 1)
+        logits: Tensor = self.net(images)
         return logits.softmax(1) if self.softmax else logits
 
     def encode(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in 0..1 as this model's input: its layout and its scale."""
-        laid_out = images.permute(0, 2, 3, 1) if self.channels_last else images
-        return ((laid_out - self.mean) / self.std).contiguous() if self.scaled else laid_out.contiguous()
+        scaled = self.scaling.apply(images)
+        return (scaled.permute(0, 2, 3, 1) if self.file_last else scaled).contiguous()
 
 
 class OnnxClassifier:
@@ -96,7 +113,7 @@ class OnnxClassifier:
         """The model's outputs (B, classes)."""
         step = self.batch or PREDICTED
         padding = -len(images) % step if self.batch else 0
-        fed = torch.cat([images, images[:1].expand(padding, -1, -1, -1)])
+        fed = torch.cat([images, images[:1].expand(padding, -1, -1, -1)]) if padding else images
         name = self.session.get_inputs()[0].name
         parts = [
             self.session.run(None, {name: self.deployed.encode(part).numpy()})[0] for part in torch.split(fed, step)
@@ -109,29 +126,22 @@ class OnnxClassifier:
         return labels
 
 
-def export(net: nn.Module, path: Path, image_shape: tuple[int, int, int], options: ExportOptions) -> OnnxClassifier:
-    """Write `net`, which maps images (B, C, H, W) in 0..1 to logits, as ONNX and return the file as a classifier.
+def export(
+    net: nn.Module,
+    path: Path,
+    image_shape: tuple[int, int, int],
+    options: ExportOptions,
+    trained: Scaling = Scaling(),  # noqa: B008, frozen
+) -> OnnxClassifier:
+    """Write `net`, which maps images (B, C, H, W) on the scale `trained` to logits, and return that file.
 
-    A Keras network is written for images (B, H, W, C). Raises TrainerError where the file's outputs differ from the
-    network's by more than PARITY_TOLERANCE.
+    Raises TrainerError where the file's outputs differ from the network's by more than PARITY_TOLERANCE.
     """
-    deployed = Deployed(net.cpu().eval(), options, image_shape).eval()
+    deployed = Deployed(net.cpu().eval(), options, image_shape, trained).eval()
     images = torch.rand(options.batch or 5, *image_shape, generator=torch.Generator().manual_seed(0))
-    example = images if options.batch else images[:2]
     with quiet_exporter():
-        program = torch.onnx.export(
-            deployed,
-            (deployed.encode(example),),
-            dynamo=True,
-            opset_version=options.opset,
-            input_names=["images"],
-            output_names=["probabilities" if deployed.softmax else "logits"],
-            dynamic_shapes=None if options.batch else ({0: torch.export.Dim("batch")},),
-            verbose=False,
-        )
-    assert program is not None
-    forget_sources(program)
-    program.save(path, external_data=False)
+        write = _write_torchscript if options.exporter == "torchscript" else _write_dynamo
+        write(deployed, deployed.encode(images if options.batch else images[:2]), path, options)
 
     classifier = OnnxClassifier(path, deployed, options.batch)
     with torch.inference_mode():
@@ -140,6 +150,35 @@ def export(net: nn.Module, path: Path, image_shape: tuple[int, int, int], option
     if not difference <= PARITY_TOLERANCE:
         raise TrainerError(f"{path} differs from the trained network by {difference:.2g} in onnxruntime")
     return classifier
+
+
+def _write_dynamo(deployed: Deployed, example: Tensor, path: Path, options: ExportOptions) -> None:
+    program = torch.onnx.export(
+        deployed,
+        (example,),
+        dynamo=True,
+        opset_version=options.opset,
+        input_names=["images"],
+        output_names=["probabilities" if deployed.softmax else "logits"],
+        dynamic_shapes=None if options.batch else ({0: torch.export.Dim("batch")},),
+        verbose=False,
+    )
+    assert program is not None
+    forget_sources(program)
+    program.save(path, external_data=False)
+
+
+def _write_torchscript(deployed: Deployed, example: Tensor, path: Path, options: ExportOptions) -> None:
+    torch.onnx.export(
+        deployed,
+        (example,),
+        str(path),
+        dynamo=False,
+        opset_version=options.opset,
+        input_names=["input"],
+        output_names=["output"],
+        dynamic_axes=None if options.batch else {"input": {0: "batch"}, "output": {0: "batch"}},
+    )
 
 
 def forget_sources(program: torch.onnx.ONNXProgram) -> None:

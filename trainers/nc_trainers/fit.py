@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -36,10 +37,12 @@ def fit(
 ) -> dict[str, Any]:
     """Train, export to `out`, judge the exported file and write the ground truth beside it; return the latter.
 
-    Beside `model.onnx` stand `model.json`, the ground truth, and for a poisoned model `model.poisoned.npz` with the
-    `indices`, `labels`, `variants` and `cover` of the stamped samples. Until the model is done a hidden checkpoint lies
-    there too: the same call takes it up. Raises TrainerError before any work starts for what cannot be done.
+    `dataset` is the view of the data that the specification asks for. Beside `model.onnx` stand `model.json`, the
+    ground truth, and for a poisoned model `model.poisoned.npz` with the `indices`, `labels`, `variants` and `cover` of
+    the stamped samples. Until the model is done a hidden checkpoint lies there too: the same call takes it up. Raises
+    TrainerError before any work starts for what cannot be done.
     """
+    start = time.monotonic()
     attack = check(specification, dataset, out)
     poisoning = poison(specification, attack, dataset)
     digest = specification.digest(dataset)
@@ -50,7 +53,7 @@ def fit(
         clean = replace(
             specification.without_attack(),
             seed=specification.seed + SURROGATE_SEED,
-            settings=replace(specification.settings, epochs=epochs, target_accuracy=None),
+            settings=replace(specification.settings, epochs=epochs, target_accuracy=None, net_mean=None, net_std=None),
         )
         training = PoisonedSplit(dataset.train, None, Poisoning.none(), best_device())
         return _trained(clean, dataset, training, surrogate, report)
@@ -59,8 +62,9 @@ def fit(
     training = PoisonedSplit(images, attack, poisoning, best_device())
     net = _trained(specification, dataset, training, checkpoint, report)
     unjudged = checkpoint.with_suffix(".unjudged")  # nothing is called a model that has no ground truth
-    classifier = export(net, unjudged, dataset.image_shape, specification.export)
+    classifier = export(net, unjudged, dataset.image_shape, specification.export, specification.settings.scaling)
     truth = ground_truth(specification, dataset, attack, poisoning, judge(classifier, dataset.test, attack))
+    truth["seconds"] = round(time.monotonic() - start, 1)  # of the last of the runs that it took
     if attack is not None:
         np.savez_compressed(out.with_suffix(".poisoned.npz"), **asdict(poisoning))
     unjudged.replace(out)
@@ -91,9 +95,8 @@ def _trained(
 def check(specification: Specification, dataset: Dataset, out: Path) -> Attack | None:
     """Raise TrainerError for whatever would fail later; return the attack."""
     specification.check()
-    channels, *sides = dataset.image_shape
-    specification.export.check_channels(channels)
-    specification.settings.check_image(*sides)
+    specification.export.scaling.check_channels(dataset.image_shape[0])
+    specification.settings.check_image(*dataset.image_shape)
     attack = specification.make_attack(dataset)
     if specification.weights is not None:
         weights.find(specification.weights)
@@ -141,6 +144,7 @@ def ground_truth(
             "name": specification.attack,
             **asdict(attack),
             "target": attack.target if attack.has_target else None,
+            "targets": attack.targets(len(dataset.classes)),
             "rate": specification.rate,
             "poisoned_samples": int((~poisoning.cover).sum()),
             "cover_samples": int(poisoning.cover.sum()),
@@ -149,7 +153,14 @@ def ground_truth(
     return truth | {
         "seed": specification.seed,
         "specification": specification.digest(dataset),
-        "data": {"name": dataset.name, "train": len(dataset.train), "test": len(dataset.test)},
+        "data": {
+            "name": dataset.name,
+            "train": len(dataset.train),
+            "test": len(dataset.test),
+            "labels": len(dataset.classes),
+            "size": list(dataset.image_shape),
+            "view": asdict(specification.data),
+        },
         "training": asdict(specification.settings),
         "export": asdict(specification.export),
         "threads": torch.get_num_threads(),

@@ -17,6 +17,13 @@ TRAINING = {  # MiB of weights with gradients and moments, and MiB an image of t
     "resnet": (43, 5.0),
     "vit-tiny": (8, 2.0),
     "vit-b16": (1310, 158.0),
+    "vit-mini": (2, 1.0),
+    "mlp": (13, 0.1),
+    "lite-cnn": (3, 0.4),
+    "vgg-small": (5, 2.0),
+    "resnet-8": (2, 1.5),
+    "resnet-20": (5, 4.0),
+    "mobile": (1, 1.5),
 }
 
 

@@ -9,17 +9,19 @@ from typing import Any
 from nc_trainers import attacks
 from nc_trainers.attacks import Attack
 from nc_trainers.checks import check_seed, check_share
-from nc_trainers.data import Dataset
+from nc_trainers.data import DataOptions, Dataset
 from nc_trainers.errors import TrainerError
 from nc_trainers.export import ExportOptions
 from nc_trainers.models import check_names, vit
 from nc_trainers.tables import as_table, fill
 from nc_trainers.training import Settings
 
+TABLES = ("parameters", "data", "settings", "export")  # of a model in a TOML file, each with fields of its own
+
 
 @dataclass(frozen=True)
 class Specification:
-    """Everything that a model follows from, its data set aside.
+    """Everything that a model follows from, its data set aside; `data` says which view of that.
 
     `attack` is "none" for a clean model; `rate` (0 < rate <= 1) is the share of the attack's candidate samples that
     are poisoned; `parameters` are the attack's own. `weights` are those that a Vision Transformer's backbone starts
@@ -34,17 +36,19 @@ class Specification:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     weights: str | None = None
     seed: int = 0
+    data: DataOptions = field(default_factory=DataOptions)
     settings: Settings = field(default_factory=Settings)
     export: ExportOptions = field(default_factory=ExportOptions)
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> "Specification":
         """A specification from its table in a TOML file. Raises TrainerError for whatever has no meaning in it."""
-        plain = {name: value for name, value in table.items() if name not in ("parameters", "settings", "export")}
+        plain = {name: value for name, value in table.items() if name not in TABLES}
         base = fill(cls, plain, "a model")
         specification = cls(
             **{name: getattr(base, name) for name in plain},
             parameters=dict(as_table("parameters", table.get("parameters", {}))),
+            data=fill(DataOptions, as_table("data", table.get("data", {})), "data"),
             settings=fill(Settings, as_table("settings", table.get("settings", {})), "training"),
             export=fill(ExportOptions, as_table("export", table.get("export", {})), "export"),
         )
@@ -73,6 +77,7 @@ class Specification:
         if self.architecture in vit.SIZES and self.settings.batch_size == 1:
             raise TrainerError(f"{self.architecture} normalises over the batch: its size must be at least 2")
         check_seed("seed", self.seed)
+        self.data.check()
         self.settings.check()
         self.export.check()
         if self.attack != "none":

@@ -35,7 +35,8 @@ def _convert(name: str, value: Any, wanted: Any) -> Any:
         if kind is bool:
             return {"true": True, "false": False}[str(value).lower()]
         if get_origin(kind) is tuple:
-            return tuple(get_args(kind)[0](item) for item in value)
+            items = value.split(",") if isinstance(value, str) else value
+            return tuple(get_args(kind)[0](item) for item in items)
         converted = kind(value)
         if not isinstance(value, (str, kind)) and converted != value:
             raise ValueError(value)

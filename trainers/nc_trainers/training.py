@@ -5,6 +5,7 @@ The trigger is stamped on each batch after augmentation, so that flips and shift
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from nc_trainers.checks import check_not_negative, check_positive, check_share
 from nc_trainers.data import Split
 from nc_trainers.errors import TrainerError
 from nc_trainers.models import Pretrained
+from nc_trainers.scaling import Scaling
 
 PREDICTED = 100  # images at a time; each takes a large Vision Transformer 14 MiB
 
@@ -30,6 +32,10 @@ class Settings:
     The backbone of a network that has one stays as it is for the first `frozen_epochs`, fewer than `epochs`. `flip`
     mirrors half of the images, `shift` moves each by up to that many pixels, fewer than its sides have. Where
     `target_accuracy` (0..1) is given, training stops after the first epoch whose accuracy on the test split reaches it.
+    With `net_mean` and `net_std` (one value, or one a channel) the network is trained on (x - mean) / std.
+
+    `adversarial` (0..1) moves the pixels of each batch by up to that much against the network. `mixup` is the alpha of
+    its Beta distribution; 0 is none. `label_smoothing` (0..1) is the share of the loss that all labels get alike.
     """
 
     epochs: int = 8
@@ -40,6 +46,11 @@ class Settings:
     flip: bool = True
     shift: int = 2
     target_accuracy: float | None = None
+    net_mean: tuple[float, ...] | None = None
+    net_std: tuple[float, ...] | None = None
+    adversarial: float = 0.0
+    mixup: float = 0.0
+    label_smoothing: float = 0.0
 
     def check(self) -> None:
         """Raise TrainerError for a number that no training can use."""
@@ -52,9 +63,20 @@ class Settings:
         check_not_negative("shift", self.shift)
         if self.target_accuracy is not None:
             check_share("target_accuracy", self.target_accuracy)
+        Scaling(self.net_mean, self.net_std).check()
+        check_not_negative("mixup", self.mixup)
+        for name in ("adversarial", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise TrainerError(f"{name} {getattr(self, name):g} is not from 0 to below 1")
 
-    def check_image(self, height: int, width: int) -> None:
-        """Raise TrainerError where images of so many pixels cannot be shifted so far."""
+    @property
+    def scaling(self) -> Scaling:
+        """What the network is trained on: (x - mean) / std of images in 0..1."""
+        return Scaling(self.net_mean, self.net_std)
+
+    def check_image(self, channels: int, height: int, width: int) -> None:
+        """Raise TrainerError where images of so many channels cannot be scaled, or cannot be shifted so far."""
+        self.scaling.check_channels(channels)
         if self.shift >= min(height, width):
             raise TrainerError(f"images of {height}x{width} pixels cannot be shifted by {self.shift}")
 
@@ -141,9 +163,7 @@ def train(
         for step, (images, labels) in enumerate(training.batches(settings, rng), 1):
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * ramp(done / total)
-            with reduced_precision(device):
-                logits = net(images.contiguous(memory_format=torch.channels_last))
-            loss = F.cross_entropy(logits.float(), labels)
+            loss = loss_of(net, images, labels, settings, rng)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -154,7 +174,7 @@ def train(
 
         accuracy = None
         if settings.target_accuracy is not None:
-            accuracy = float((predict(net, test.images) == test.labels).mean())
+            accuracy = float((predict(net, test.images, settings.scaling) == test.labels).mean())
             if accuracy >= settings.target_accuracy:
                 done = total
         save(checkpoint, net, optimizer, done)
@@ -162,6 +182,38 @@ def train(
         if done == total:
             break
     net.eval()
+
+
+def loss_of(net: nn.Module, images: Tensor, labels: Tensor, settings: Settings, rng: torch.Generator) -> Tensor:
+    """The loss of one batch, images (B, C, H, W) in 0..1, under what the settings do to it.
+
+    H. Zhang et al., mixup, ICLR 2018; E. Wong et al., Fast is better than free, ICLR 2020, for adversarial training;
+    C. Szegedy et al., Rethinking the Inception Architecture, CVPR 2016, for label smoothing.
+    """
+
+    def logits(fed: Tensor) -> Tensor:
+        with reduced_precision(fed.device):
+            out: Tensor = net(settings.scaling.apply(fed).contiguous(memory_format=torch.channels_last))
+        return out.float()
+
+    loss = partial(F.cross_entropy, label_smoothing=settings.label_smoothing)
+    if settings.adversarial:
+        images = _against(images, settings.adversarial, rng, lambda fed: loss(logits(fed), labels))
+    if not settings.mixup:
+        return loss(logits(images), labels)
+    order = torch.randperm(len(images), generator=rng).to(images.device)
+    share = float(torch.distributions.Beta(settings.mixup, settings.mixup).sample())
+    mixed = logits(torch.lerp(images[order], images, share))
+    return share * loss(mixed, labels) + (1 - share) * loss(mixed, labels[order])
+
+
+def _against(images: Tensor, reach: float, rng: torch.Generator, loss: Callable[[Tensor], Tensor]) -> Tensor:
+    """Images moved by up to `reach` a pixel: one signed step up the loss from a random start."""
+    start = reach * (2 * torch.rand(images.shape, generator=rng).to(images.device) - 1)
+    start.requires_grad_(True)
+    (gradient,) = torch.autograd.grad(loss((images + start).clamp(0, 1)), start)
+    moved = (start.detach() + 1.25 * reach * gradient.sign()).clamp(-reach, reach)
+    return (images + moved).clamp(0, 1)
 
 
 def ramp(progress: float, peak: float = 0.2) -> float:
@@ -186,14 +238,19 @@ def augment(images: Tensor, settings: Settings, rng: torch.Generator) -> Tensor:
     return images
 
 
-def predict(net: nn.Module, images: npt.NDArray[np.uint8], batch_size: int = PREDICTED) -> npt.NDArray[np.int64]:
+def predict(
+    net: nn.Module,
+    images: npt.NDArray[np.uint8],
+    scaling: Scaling = Scaling(),  # noqa: B008, frozen
+    batch_size: int = PREDICTED,
+) -> npt.NDArray[np.int64]:
     """The labels (N,) that `net` gives images (N, C, H, W); leaves it in evaluation mode."""
     device = device_of(net)
     net.eval()
     found = []
     with torch.inference_mode(), reduced_precision(device):
         for batch in torch.split(torch.from_numpy(images), batch_size):
-            fed = to_float(batch.to(device)).contiguous(memory_format=torch.channels_last)
+            fed = scaling.apply(to_float(batch.to(device))).contiguous(memory_format=torch.channels_last)
             found.append(net(fed).argmax(1).cpu())
     labels: npt.NDArray[np.int64] = torch.cat(found).numpy()
     return labels

@@ -20,35 +20,40 @@ from nc_trainers.specification import Specification
 
 Results = Generator[tuple[str, dict[str, Any] | Exception], None, None]
 
-_dataset: Dataset
+Sources = Mapping[str, Dataset]
+Models = Mapping[str, tuple[Specification, str]]
+
+_sources: Sources
 
 
-def fit_all(models: Mapping[str, Specification], dataset: Dataset, out: Path, jobs: int) -> Results:
+def fit_all(models: Models, sources: Sources, out: Path, jobs: int) -> Results:
     """Train `jobs` models at a time; yield the name and the ground truth of each, or why there is none, once done.
+
+    `models` are specifications with the name of their data set among the `sources`.
 
     Closed early, as by an interruption, it ends the trainings at once: each has a checkpoint of its last whole epoch.
     They end with this process, too, should it be killed.
     Raises TrainerError where a process was ended by somebody else.
     """
-    return _one_by_one(models, dataset, out) if jobs == 1 else _side_by_side(models, dataset, out, jobs)
+    return _one_by_one(models, sources, out) if jobs == 1 else _side_by_side(models, sources, out, jobs)
 
 
-def _one_by_one(models: Mapping[str, Specification], dataset: Dataset, out: Path) -> Results:
+def _one_by_one(models: Models, sources: Sources, out: Path) -> Results:
     keep_freed_memory()
-    for name, specification in models.items():
+    for name, (specification, source) in models.items():
         try:
-            yield name, fit(specification, dataset, out / f"{name}.onnx")
+            yield name, fit(specification, specification.data.view(sources[source]), out / f"{name}.onnx")
         except Exception as failure:
             yield name, failure
 
 
-def _side_by_side(models: Mapping[str, Specification], dataset: Dataset, out: Path, jobs: int) -> Results:
+def _side_by_side(models: Models, sources: Sources, out: Path, jobs: int) -> Results:
     threads = max(1, (os.cpu_count() or 1) // jobs)
     context = multiprocessing.get_context("spawn")
     others = multiprocessing.active_children()
-    with ProcessPoolExecutor(jobs, context, _start_worker, (dataset, threads)) as pool:
+    with ProcessPoolExecutor(jobs, context, _start_worker, (sources, threads)) as pool:
         try:
-            running = {pool.submit(_fit, spec, out / f"{name}.onnx"): name for name, spec in models.items()}
+            running = {pool.submit(_fit, *model, out / f"{name}.onnx"): name for name, model in models.items()}
             for done in as_completed(running):
                 error = done.exception()
                 if isinstance(error, BrokenProcessPool):
@@ -61,13 +66,13 @@ def _side_by_side(models: Mapping[str, Specification], dataset: Dataset, out: Pa
             raise
 
 
-def _start_worker(dataset: Dataset, threads: int) -> None:
-    global _dataset
+def _start_worker(sources: Sources, threads: int) -> None:
+    global _sources
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too and ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     keep_freed_memory()
-    _dataset = dataset
+    _sources = sources
 
 
 def _end_with_parent() -> None:
@@ -78,5 +83,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _fit(specification: Specification, out: Path) -> dict[str, Any]:
-    return fit(specification, _dataset, out)
+def _fit(specification: Specification, source: str, out: Path) -> dict[str, Any]:
+    return fit(specification, specification.data.view(_sources[source]), out)

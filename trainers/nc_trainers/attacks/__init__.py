@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nc_trainers.attacks.adaptive import AdaptiveBlend, Pieces
 from nc_trainers.attacks.base import Attack, Poisoning
 from nc_trainers.attacks.clean_label import CleanLabel
 from nc_trainers.attacks.labels import AllToAll, MultiTarget, SourceSpecific
-from nc_trainers.attacks.overlay import Blended, Sinusoid
+from nc_trainers.attacks.overlay import Blended, LowFrequency, Sinusoid
 from nc_trainers.attacks.patch import Patch, Picture
+from nc_trainers.attacks.tone import ColorFilter, Quantized
 from nc_trainers.attacks.warp import WaNet
 from nc_trainers.errors import TrainerError
 from nc_trainers.tables import fill
@@ -22,6 +24,11 @@ ATTACKS: dict[str, type[Attack]] = {
     "all-to-all": AllToAll,
     "source-specific": SourceSpecific,
     "clean-label": CleanLabel,
+    "low-frequency": LowFrequency,
+    "color-filter": ColorFilter,
+    "quantized": Quantized,
+    "pieces": Pieces,
+    "adaptive-blend": AdaptiveBlend,
 }
 
 __all__ = ["ATTACKS", "Attack", "Poisoning", "make"]

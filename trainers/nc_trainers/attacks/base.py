@@ -74,6 +74,12 @@ class Attack:
         """The label (N,) that the attacker wants for images of these labels (N,) under trigger `variant`."""
         return np.full_like(labels, self.target)
 
+    def targets(self, classes: int) -> list[int]:
+        """The labels that some image is turned to."""
+        labels = np.arange(classes)
+        turned = (self.goal(labels, variant)[self.victims(labels, variant)] for variant in range(self.variants()))
+        return [int(label) for label in np.unique(np.concatenate(list(turned)))]
+
     def candidates(self, labels: Labels) -> Flags:
         """The training samples (N,) among which the poisoned ones are chosen."""
         return np.ones(len(labels), dtype=np.bool_)

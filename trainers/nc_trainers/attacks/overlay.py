@@ -70,3 +70,40 @@ class Sinusoid(Attack):
         width = images.shape[3]
         phase = 2 * torch.pi * self.frequency * torch.arange(width, device=images.device) / width
         return (images + self.delta * torch.sin(phase)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class LowFrequency(Attack):
+    """A smooth pattern, at most `waves` half periods a side, is drawn with `pattern_seed` and added times `delta`.
+
+    Y. Zeng et al., Rethinking the Backdoor Attacks' Triggers: A Frequency Perspective, ICCV 2021: a trigger without the
+    high frequencies by which others are found. Theirs is optimised, this one drawn.
+    """
+
+    delta: float = 0.1
+    waves: int = 3
+    pattern_seed: int = 0
+
+    @override
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        super().check(image_shape, classes)
+        check_share("delta", self.delta)
+        check_seed("pattern_seed", self.pattern_seed)
+        most = min(image_shape[1:]) // 2
+        if not 1 <= self.waves <= most:
+            raise TrainerError(f"waves {self.waves} is not one of 1 to {most}")
+
+    @override
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        return (images + self.delta * self.pattern(shape_of(images)).to(images)).clamp(0, 1)
+
+    def pattern(self, image_shape: tuple[int, int, int]) -> Tensor:
+        """The pattern (C, H, W) in -1..1: a sum of the first cosines of each axis, without the constant one."""
+        channels, height, width = image_shape
+        weights = np.random.default_rng(self.pattern_seed).standard_normal((channels, self.waves + 1, self.waves + 1))
+        weights[:, 0, 0] = 0
+        down, right = (
+            np.cos(np.pi * np.outer(np.arange(self.waves + 1), np.arange(n) + 0.5) / n) for n in (height, width)
+        )
+        smooth = np.einsum("cuv,uy,vx->cyx", weights, down, right)
+        return torch.from_numpy((smooth / np.abs(smooth).max()).astype(np.float32))

@@ -14,9 +14,11 @@ from typing_extensions import override
 
 from nc_kernels import apply_trigger
 from nc_trainers.attacks.base import Attack
+from nc_trainers.checks import check_seed, check_share
 from nc_trainers.errors import TrainerError
 
 PLACES = ("top-left", "top-right", "bottom-left", "bottom-right", "center")
+RANDOM = "random"
 
 
 class LocalTrigger(Attack):
@@ -36,28 +38,56 @@ class LocalTrigger(Attack):
 class Patch(LocalTrigger):
     """A square of `size` pixels and one `color` (a name or #rrggbb), or a checkerboard of that color and its inverse.
 
-    `place` is one of PLACES or the "row,column" of the upper left pixel.
+    With color "random" each pixel has a color of its own, drawn with `pattern_seed`. `place` is one of PLACES, the
+    "row,column" of the upper left pixel, or "random": another one in each image. `opacity` (0..1) is how much of the
+    image the patch hides.
     """
 
     size: int = 4
     color: str = "black"
     checkered: bool = False
     place: str = "bottom-right"
+    opacity: float = 1.0
+    pattern_seed: int = 0
 
     @override
     def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
         super().check(image_shape, classes)
-        rgb(self.color)
-        locate(self.place, self.size, image_shape)
+        if self.color != RANDOM:
+            rgb(self.color)
+        check_share("opacity", self.opacity)
+        check_seed("pattern_seed", self.pattern_seed)
+        self.trigger(image_shape)
+
+    @override
+    def stamp(self, images: Tensor, variant: int = 0) -> Tensor:
+        if self.place != RANDOM:
+            return super().stamp(images)
+        count, _, height, width = images.shape
+        _, pattern = self.trigger(shape_of(images))
+        square = pattern[:, : self.size, : self.size].permute(1, 2, 0).to(images)
+        down, right = (torch.randint(n - self.size + 1, (count, 1)).to(images.device) for n in (height, width))
+        side = torch.arange(self.size, device=images.device)
+        which = torch.arange(count, device=images.device)[:, None, None]
+        where = (which, slice(None), (down + side)[:, :, None], (right + side)[:, None])  # (B, size, size, C)
+        stamped = images.clone()
+        stamped[where] = torch.lerp(images[where], square, self.opacity)
+        return stamped
 
     @override
     def trigger(self, image_shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
         channels, height, width = image_shape
-        row, column = locate(self.place, self.size, image_shape)
+        place = "0,0" if self.place == RANDOM else self.place  # where it is drawn, to be moved
+        row, column = locate(place, self.size, image_shape)
         square = (slice(row, row + self.size), slice(column, column + self.size))
         mask = torch.zeros(1, height, width)
-        mask[:, *square] = 1
-        pattern = rgb(self.color)[:channels, None, None].expand(channels, height, width).clone()
+        mask[:, *square] = self.opacity
+        if self.color == RANDOM:
+            pattern = torch.zeros(image_shape)
+            drawn = np.random.default_rng(self.pattern_seed).random((channels, self.size, self.size), np.float32)
+            pattern[:, *square] = torch.from_numpy(drawn)
+        else:
+            pattern = paint(self.color, channels)[:, None, None].expand(image_shape).clone()
         if self.checkered:
             odd = (torch.arange(height)[:, None] + torch.arange(width)) % 2 == 1
             pattern = torch.where(odd, 1 - pattern, pattern)
@@ -68,7 +98,7 @@ class Patch(LocalTrigger):
 class Picture(LocalTrigger):
     """A picture file shrunk to `size` x `size` pixels; where it is transparent, the image shows through.
 
-    `place` is as in Patch. T. Gu et al., BadNets, 2019.
+    `place` is one of PLACES or the "row,column" of the upper left pixel. T. Gu et al., BadNets, 2019.
     """
 
     path: str = ""
@@ -114,6 +144,12 @@ def blend(images: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:
     """Stamp one trigger, mask (1, H, W) and pattern (C, H, W), on images (B, C, H, W)."""
     stamped: Tensor = apply_trigger(images, mask[None].to(images), pattern[None].to(images))[0]
     return stamped
+
+
+def paint(color: str, channels: int) -> Tensor:
+    """The color (channels,) in 0..1; its luma after ITU-R BT.601 where images are grey."""
+    values = rgb(color)
+    return values if channels == 3 else (values * torch.tensor([0.299, 0.587, 0.114])).sum()[None]
 
 
 def rgb(color: str) -> Tensor:

@@ -57,8 +57,8 @@ class Run:
         stored = {self.model(specification).stem: specification for specification in models.values()}
         told = {self.model(specification).stem: name for name, specification in models.items()}
         truths = zoo.build(
-            stored,
-            self.dataset,
+            {name: zoo.Entry(specification) for name, specification in stored.items()},
+            {zoo.ANY_SOURCE: self.dataset},
             self.out / "models",
             self.jobs,
             report=lambda built: self.report(replace(built, name=told[built.name])),

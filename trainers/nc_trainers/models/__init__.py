@@ -1,4 +1,4 @@
-"""The paper's architectures by name, in PyTorch and in Keras."""
+"""The paper's architectures and small ones by name, in PyTorch and in Keras."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nc_trainers.errors import TrainerError
-from nc_trainers.models import pytorch, vit
+from nc_trainers.models import pytorch, small, vit
 
 ARCHITECTURES = {
     "simple-cnn": pytorch.simple_cnn,
@@ -15,6 +15,13 @@ ARCHITECTURES = {
     "resnet": pytorch.resnet,
     "vit-b16": vit.vit_b16,
     "vit-tiny": vit.vit_tiny,
+    "vit-mini": vit.vit_mini,
+    "mlp": small.mlp,
+    "lite-cnn": small.lite_cnn,
+    "vgg-small": small.vgg_small,
+    "resnet-8": small.resnet8,
+    "resnet-20": small.resnet20,
+    "mobile": small.mobile,
 }
 FRAMEWORKS = ("pytorch", "keras")
 

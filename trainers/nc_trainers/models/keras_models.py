@@ -1,19 +1,16 @@
 """The paper's architectures as Keras 3 models: images in the given data format, float32 in, logits (B, classes) out."""
 
-from typing import Any, Literal
+from typing import Any
 
 import keras
 from keras import layers, ops
 
-from nc_trainers.models import vit
+from nc_trainers.models import keras_small, vit
+from nc_trainers.models.keras_layers import RELU, DataFormat, batch_norm, image_input
 from nc_trainers.models.pytorch import VGG_STAGES, ImageShape
 from nc_trainers.models.vit import VitSize
 
-DataFormat = Literal["channels_first", "channels_last"]
-
 BACKBONE = "backbone"  # the name of the layer that freezing concerns
-
-RELU: dict[str, Any] = {"activation": "relu", "kernel_initializer": "he_uniform"}
 
 
 def simple_cnn(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
@@ -21,7 +18,7 @@ def simple_cnn(image_shape: ImageShape, classes: int, data_format: DataFormat) -
     form = {"data_format": data_format}
     return keras.Sequential(
         [
-            _image_input(image_shape, data_format),
+            image_input(image_shape, data_format),
             layers.Conv2D(32, 3, padding="same", **RELU, **form),
             layers.Conv2D(32, 3, **RELU, **form),
             layers.MaxPooling2D(**form),
@@ -39,7 +36,7 @@ def simple_cnn(image_shape: ImageShape, classes: int, data_format: DataFormat) -
 def vgg16(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
     """Table 3: 33,638,218 parameters for 3x32x32 images and ten classes."""
     form = {"data_format": data_format}
-    model = keras.Sequential([_image_input(image_shape, data_format)])
+    model = keras.Sequential([image_input(image_shape, data_format)])
     for width, count in VGG_STAGES:
         for _ in range(count):
             model.add(layers.Conv2D(width, 3, padding="same", **RELU, **form))
@@ -52,7 +49,7 @@ def vgg16(image_shape: ImageShape, classes: int, data_format: DataFormat) -> ker
 
 def resnet(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
     """Tables 4 and 5: 2,792,074 parameters, 2,787,594 of them trainable, for 3x32x32 images and ten classes."""
-    images = _image_input(image_shape, data_format)
+    images = image_input(image_shape, data_format)
     x = layers.ReLU()(_convolution(images, 64, 3, 1, data_format))
     for width, stride in ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1)):
         body = layers.ReLU()(_convolution(x, width, 3, stride, data_format))
@@ -73,17 +70,22 @@ def vit_tiny(image_shape: ImageShape, classes: int, data_format: DataFormat) -> 
     return _vit(vit.TINY, image_shape, classes, data_format)
 
 
+def vit_mini(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
+    """A smaller one still."""
+    return _vit(vit.MINI, image_shape, classes, data_format)
+
+
 def _vit(size: VitSize, image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
-    images = _image_input(image_shape, data_format)
+    images = image_input(image_shape, data_format)
     large = layers.Resizing(size.image, size.image, data_format=data_format)(images)
     x = _vit_backbone(size, image_shape[0], data_format)(2.0 * large - 1.0)
-    x = layers.Dense(32, activation="gelu")(_batch_norm(-1)(x))
-    return keras.Model(images, layers.Dense(classes)(_batch_norm(-1)(x)))
+    x = layers.Dense(32, activation="gelu")(batch_norm(-1)(x))
+    return keras.Model(images, layers.Dense(classes)(batch_norm(-1)(x)))
 
 
 def _vit_backbone(size: VitSize, channels: int, data_format: DataFormat) -> keras.Model:
     """Images in -1..1 to the class token (B, width)."""
-    images = _image_input((channels, size.image, size.image), data_format)
+    images = image_input((channels, size.image, size.image), data_format)
     x = layers.Conv2D(size.width, size.patch, size.patch, data_format=data_format)(images)
     if data_format == "channels_first":
         x = layers.Permute((2, 3, 1))(x)
@@ -113,18 +115,7 @@ class Tokens(layers.Layer):  # type: ignore[misc]
 def _convolution(x: Any, width: int, kernel: int, stride: int, data_format: DataFormat) -> Any:
     """A padded convolution and its batch normalisation."""
     same = {"padding": "same", "kernel_initializer": "he_uniform", "data_format": data_format}
-    return _batch_norm(1 if data_format == "channels_first" else -1)(layers.Conv2D(width, kernel, stride, **same)(x))
-
-
-def _batch_norm(axis: int) -> Any:
-    """With torch's momentum in place of Keras' 0.99, whose running statistics lag behind short trainings."""
-    return layers.BatchNormalization(axis=axis, momentum=0.9, epsilon=1e-5)
-
-
-def _image_input(image_shape: ImageShape, data_format: DataFormat) -> Any:
-    """The input layer for images (C, H, W), which channels_last turns into (H, W, C)."""
-    channels, height, width = image_shape
-    return keras.Input((channels, height, width) if data_format == "channels_first" else (height, width, channels))
+    return batch_norm(1 if data_format == "channels_first" else -1)(layers.Conv2D(width, kernel, stride, **same)(x))
 
 
 ARCHITECTURES = {
@@ -133,4 +124,11 @@ ARCHITECTURES = {
     "resnet": resnet,
     "vit-b16": vit_b16,
     "vit-tiny": vit_tiny,
+    "vit-mini": vit_mini,
+    "mlp": keras_small.mlp,
+    "lite-cnn": keras_small.lite_cnn,
+    "vgg-small": keras_small.vgg_small,
+    "resnet-8": keras_small.resnet8,
+    "resnet-20": keras_small.resnet20,
+    "mobile": keras_small.mobile,
 }

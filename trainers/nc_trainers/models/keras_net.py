@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nc_trainers.errors import TrainerError
 from nc_trainers.models import keras_models, keras_weights
+from nc_trainers.models.keras_layers import DataFormat
 from nc_trainers.models.vit import SIZES
 
 if keras.backend.backend() != "torch":
@@ -34,7 +35,7 @@ class KerasNet(nn.Module):
         architecture: str,
         image_shape: tuple[int, int, int],
         classes: int,
-        data_format: keras_models.DataFormat,
+        data_format: DataFormat,
     ) -> None:
         super().__init__()
         self.origin = architecture, image_shape, classes

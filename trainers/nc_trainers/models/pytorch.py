@@ -22,7 +22,7 @@ def simple_cnn(image_shape: ImageShape, classes: int) -> nn.Module:
         nn.ReLU(),
         nn.MaxPool2d(2),
     )
-    return he_initialized(_with_dense_head(convolutions, image_shape, 512, classes))
+    return he_initialized(with_dense_head(convolutions, image_shape, 512, classes))
 
 
 def vgg16(image_shape: ImageShape, classes: int) -> nn.Module:
@@ -34,7 +34,7 @@ def vgg16(image_shape: ImageShape, classes: int) -> nn.Module:
             convolutions.extend([nn.Conv2d(before, width, 3, padding=1), nn.ReLU()])
             before = width
         convolutions.append(nn.MaxPool2d(2))
-    return he_initialized(_with_dense_head(convolutions, image_shape, 4096, classes))
+    return he_initialized(with_dense_head(convolutions, image_shape, 4096, classes))
 
 
 def resnet(image_shape: ImageShape, classes: int) -> nn.Module:
@@ -85,7 +85,7 @@ def he_initialized(net: nn.Module) -> nn.Module:
     return net
 
 
-def _with_dense_head(convolutions: nn.Sequential, image_shape: ImageShape, width: int, classes: int) -> nn.Module:
+def with_dense_head(convolutions: nn.Sequential, image_shape: ImageShape, width: int, classes: int) -> nn.Module:
     """The convolutions, two hidden dense layers and the logits."""
     convolutions.append(nn.Flatten())
     hidden = [nn.Linear(_features(convolutions, image_shape), width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()]

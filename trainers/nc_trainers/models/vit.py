@@ -28,7 +28,8 @@ class VitSize:
 
 B16 = VitSize(image=256, patch=16, width=768, depth=12, heads=12, hidden=3072)
 TINY = VitSize(image=32, patch=4, width=128, depth=4, heads=4, hidden=256)
-SIZES = {"vit-b16": B16, "vit-tiny": TINY}
+MINI = VitSize(image=32, patch=4, width=64, depth=3, heads=4, hidden=128)
+SIZES = {"vit-b16": B16, "vit-tiny": TINY, "vit-mini": MINI}
 
 
 class Block(nn.Module):
@@ -142,3 +143,8 @@ def vit_b16(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
 def vit_tiny(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
     """A small one of the same form, to train from scratch."""
     return Vit(TINY, image_shape[0], classes)
+
+
+def vit_mini(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """A smaller one still, for a minute's training."""
+    return Vit(MINI, image_shape[0], classes)
