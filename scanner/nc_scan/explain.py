@@ -21,8 +21,11 @@ def explain_parity(
     data: str | Path | None = None,
     seed: int = 0,
     layout: Layout | None = None,
-    side: int | None = None,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
     value_range: str | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
     output: str | None = None,
     output_kind: OutputKind | None = None,
 ) -> ParityExplanation:
@@ -30,7 +33,7 @@ def explain_parity(
 
     The options are those of `scan`; so are the errors raised. Of several plausible input contracts the first is taken.
     """
-    overrides = Overrides(layout, side, value_range, output, output_kind)
+    overrides = Overrides(layout, size, channels, value_range, mean, std, output, output_kind)
     model = open_model(Path(path), data, seed, overrides, Clock())
     contract = model.contracts[0]
     subject = open_subject(model.proto, contract, "cpu")

@@ -28,7 +28,8 @@ def silent(stage: str, done: int, total: int) -> None:
 class OpenedModel:
     """A checked model, the contracts that the evidence leaves, the likeliest first, and the candidates for probes.
 
-    `sha256` is the digest of the file that the user gave, `converter` what made ONNX of it, None for ONNX.
+    `proto` computes what the file does, its edges in the one form that the scanner works with. `sha256` is the digest of
+    the file that the user gave, `converter` what made ONNX of it, None for ONNX.
     """
 
     proto: ModelProto
@@ -54,8 +55,8 @@ def open_model(
         progress("finding out what it expects", 0, 1)
         signature = read_signature(proto, overrides)
         given = given_images(data, signature.image, rng)
-        contracts = infer_contract(proto, signature, sample(given, signature.image, rng), overrides)
+        contracts = infer_contract(signature, sample(given, signature.image, rng), overrides)
     with clock("probes"):
         progress("making probes", 0, 1)
         images = gather(given, signature.image, rng)
-    return OpenedModel(proto, sha256, source.converter, tuple(contracts), images)
+    return OpenedModel(signature.model, sha256, source.converter, contracts, images)

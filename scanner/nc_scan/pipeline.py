@@ -34,8 +34,11 @@ def scan(
     calibration: str | Path | None = None,
     device: str = "cpu",
     layout: Layout | None = None,
-    side: int | None = None,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
     value_range: str | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
     output: str | None = None,
     output_kind: OutputKind | None = None,
     progress: Progress = silent,
@@ -51,12 +54,12 @@ def scan(
         false_alarms: the share of clean models, above 0, that may be called backdoored.
         calibration: a file that `nc-scan calibrate` wrote, in place of the one that comes with this version.
         device: where the search runs: `cpu`, `cuda`, `cuda:1`.
-        layout, side, value_range, output, output_kind: override what is inferred of the input contract; see
-            `nc_scan.contract.Overrides`.
+        layout, size, channels, value_range, mean, std, output, output_kind: override what is inferred of the input
+            contract; see `nc_scan.contract.Overrides`.
         progress: called with a stage's name, the units of work done and their total.
 
-    Where the evidence leaves several input contracts plausible, the model is scanned under each, and the worst verdict
-    counts.
+    Every head of the model is scanned, and where the evidence leaves several input contracts plausible, under each of
+    them; the worst verdict counts.
 
     Raises ModelFileError, UnsupportedModelError, NotScannableError, OverrideError, DataError, DeviceError,
     DetectorError, CalibrationError; ValueError for an unknown method or a share that is none.
@@ -69,7 +72,7 @@ def scan(
     asked = [make(name) for name in (METHODS[method] if detectors is None else detectors)]
     path = Path(path)
     clock = Clock()
-    overrides = Overrides(layout, side, value_range, output, output_kind)
+    overrides = Overrides(layout, size, channels, value_range, mean, std, output, output_kind)
     model = open_model(path, data, seed, overrides, clock, progress)
     scans = [
         scan_under_contract(model, one, asked, judgement, seed, device, clock, progress) for one in model.contracts

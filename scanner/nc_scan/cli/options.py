@@ -15,24 +15,28 @@ from nc_scan.reports.formats import FORMATS
 PREFIX = "NC_SCAN"  # of the environment variables, one an option
 LAYOUTS = ("NCHW", "NHWC", "NHW", "CHW", "HWC", "features")
 KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid")
-CONTRACT = ("layout", "side", "value_range", "output", "output_kind")
-# What `nc_scan.scan` is given; `--explain-parity` is given those of the second line.
+CONTRACT = ("layout", "size", "channels", "value_range", "mean", "std", "output", "output_kind")
+# What `nc_scan.scan` is given; `--explain-parity` is given those of the last line.
 SCAN = ("data", "seed", "method", "false_alarms", "calibration", "device", *CONTRACT)
 EXPLAINED = ("data", "seed", *CONTRACT)
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def known_range(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    """The range, if `nc_scan.contract` knows it."""
-    if text is not None:
-        from nc_scan.contract.value_range import parse_range
+def parsed(name: str) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """The callback that makes a value of an option's text as the function of `nc_scan.contract.overrides` does."""
+
+    def parse(_context: click.Context, _option: click.Parameter, text: str | None) -> Any:
+        if text is None:
+            return None
+        from nc_scan.contract import overrides
 
         try:
-            parse_range(text)
+            return getattr(overrides, name)(text)
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
-    return text
+
+    return parse
 
 
 def usable(_context: click.Context, _option: click.Parameter, name: str) -> str:
@@ -106,15 +110,23 @@ SCANNING: list[Option] = [
         "--device", default="cpu", show_default=True, callback=usable, help="Where to search: cpu, cuda, cuda:1."
     ),
     click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the input; CHW and HWC are flat vectors."),
-    click.option("--side", type=click.IntRange(min=1), help="Height and width in pixels, where the graph is open."),
+    click.option("--size", metavar="HEIGHTxWIDTH", callback=parsed("parse_size"), help="Of the images, in pixels."),
+    click.option("--channels", type=click.IntRange(min=1), help="Of the images, where the graph leaves them open."),
     click.option(
         "--range",
         "value_range",
         metavar="RANGE",
         envvar=f"{PREFIX}_RANGE",
-        callback=known_range,
-        help="What pixels are scaled to: 0..1, 0..255, -1..1, imagenet, cifar10, caffe, or mean=M;std=S.",
+        callback=parsed("range_name"),
+        help="What pixels are scaled to: 0..1, 0..255, -1..1, imagenet, cifar10, gtsrb, mnist or caffe.",
     ),
+    click.option(
+        "--mean",
+        metavar="M,...",
+        callback=parsed("parse_numbers"),
+        help="Subtracted from pixels in 0..1, one or R,G,B,",
+    ),
+    click.option("--std", metavar="S,...", callback=parsed("parse_numbers"), help="and what they are divided by then."),
     click.option("--output", metavar="NAME", help="The output that holds a score for each label."),
     click.option("--output-kind", type=click.Choice(KINDS), help="What the output holds."),
 ]

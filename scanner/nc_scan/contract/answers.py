@@ -14,7 +14,7 @@ from onnx import ModelProto
 from nc_scan.contract.hypothesis import Hypothesis
 from nc_scan.contract.responses import Response, changed, respond
 from nc_scan.contract.scores import as_logits, kind_of
-from nc_scan.errors import NotScannableError
+from nc_scan.contract.trial import check_rows
 from nc_scan.graph.runtime import Runtime
 from nc_scan.images import Images
 from nc_scan.results import FloatArray, OutputKind
@@ -65,10 +65,6 @@ class Answers:
         for start in range(0, len(images), step):
             batch = images[start : start + step]
             (value,) = self._run(hypothesis.encode(batch))
-            if value.ndim < 1 or len(value) != len(batch) or value[0].size != max(value.shape[1:], default=1):
-                raise NotScannableError(
-                    f"no image classifier: output {self._output} has shape {value.shape} for {len(batch)} images, "
-                    "not a row of scores for each"
-                )
+            check_rows(value, len(batch), self._output)
             parts.append(value)
         return np.concatenate(parts)

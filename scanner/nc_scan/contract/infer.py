@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,81 +12,59 @@ from onnx import ModelProto
 
 from nc_scan.contract.answers import Answers
 from nc_scan.contract.hypothesis import Hypothesis, Judgement, by_accuracy, by_response, by_statistics
-from nc_scan.contract.image_input import ImageInput, find_image_input
+from nc_scan.contract.image_input import ImageInput
 from nc_scan.contract.metadata import label_names, nominal_range
+from nc_scan.contract.overrides import Overrides
 from nc_scan.contract.preprocessing import ranges_behind, read_scaling
-from nc_scan.contract.score_output import ScoreOutput, find_score_output
+from nc_scan.contract.score_output import ScoreOutput
 from nc_scan.contract.scores import as_logits, kind_of
+from nc_scan.contract.signature import Signature
 from nc_scan.contract.statistics import divergence, normalized_values
-from nc_scan.contract.trial import runnable
-from nc_scan.contract.value_range import ValueRange, hypotheses, of_features, parse_range
-from nc_scan.errors import OverrideError
+from nc_scan.contract.value_range import RANGES, ValueRange, hypotheses, of_features
+from nc_scan.errors import NotScannableError
 from nc_scan.graph.runtime import Runtime
 from nc_scan.images import Images
-from nc_scan.results import InputContract, Layout, OutputKind
+from nc_scan.results import InputContract, OutputKind
 
-MOST_HYPOTHESES = 3  # more are not covered by a scan
-A_QUARTER = 0.25  # of the sample decides most cases
+STAGES = (1 / 16, 1 / 4, 1.0)  # shares of the sample that are looked at in turn, while they leave several hypotheses
 STATISTICS_IMAGES = 64  # each has many values; those of several layers are held
 
 
-@dataclass(frozen=True)
-class Overrides:
-    """What the user says of the contract; None leaves a part to the evidence.
-
-    `side` is height and width in pixels where the graph leaves them open, `value_range` a name or `mean=M;std=S`.
-    """
-
-    layout: Layout | None = None
-    side: int | None = None
-    value_range: str | None = None
-    output: str | None = None
-    output_kind: OutputKind | None = None
-
-
-@dataclass(frozen=True)
-class Signature:
-    """The input that takes the images, in a size that runs, and the output that holds the scores."""
-
-    image: ImageInput
-    scores: ScoreOutput
-
-
-def read_signature(model: ModelProto, overrides: Overrides | None = None) -> Signature:
-    """What images of which size have to be at hand before the rest of the contract can be inferred.
-
-    Raises NotScannableError where the model is no image classifier, OverrideError for an override that does not fit.
-    """
-    overrides = overrides or Overrides()
-    image = find_image_input(model.graph, layout=overrides.layout, side=overrides.side)
-    scores = find_score_output(model.graph, overrides.output)
-    if overrides.value_range and image.layout == "features":
-        raise OverrideError("feature vectors are fed as the data has them: --range is for images")
-    return Signature(runnable(model, image, scores.output), scores)
-
-
-def infer_contract(
-    model: ModelProto, signature: Signature, seen: Images, overrides: Overrides | None = None
-) -> tuple[InputContract, ...]:
-    """The contracts that the evidence leaves standing, the most plausible one first; a single one where it decides.
+def infer_contract(signature: Signature, seen: Images, overrides: Overrides | None = None) -> tuple[InputContract, ...]:
+    """The contracts that the evidence leaves standing: for each head of the model the most plausible one first.
 
     `seen` are images of the signature's size to look through the model with. Raises NotScannableError where the model
     is no image classifier, OverrideError for an override that does not fit.
     """
     overrides = overrides or Overrides()
-    image, scores = signature.image, signature.scores
-    given = parse_range(overrides.value_range) if overrides.value_range else None
+    contracts: list[InputContract] = []
+    refusals: list[NotScannableError] = []
+    for scores in signature.heads:
+        try:
+            contracts += _contracts(signature, scores, seen, overrides)
+        except NotScannableError as error:
+            refusals.append(error)
+    if not contracts:
+        raise refusals[0]
+    return tuple(contracts)
+
+
+def _contracts(
+    signature: Signature, scores: ScoreOutput, seen: Images, overrides: Overrides
+) -> Iterator[InputContract]:
+    """Those of one head."""
+    model, image = signature.model, signature.image
     answers = Answers(model, scores.output, seen)
-    standing, evidence = _narrow(model, image, scores, answers, given, overrides.output_kind)
+    standing, evidence = _narrow(model, image, scores, answers, overrides)
     values = answers.first(standing[0])
     scores = _with_kind(scores, values, overrides.output_kind)
     labels = as_logits(torch.from_numpy(values), scores.kind).shape[1]
     names = label_names(model, labels)
-    parts = {**image.evidence, **scores.evidence, "labels": "width of the output", **evidence}
+    parts = {**image.evidence, **signature.evidence, **scores.evidence, "labels": "width of the output", **evidence}
     if names:
         parts["label names"] = "metadata of the file"
-    return tuple(
-        InputContract(
+    for hypothesis in standing:
+        yield InputContract(
             input_name=image.name,
             layout=hypothesis.layout,
             channels=image.channels,
@@ -104,80 +82,82 @@ def infer_contract(
             scores_kind=scores.scores_kind,
             label_names=names,
             evidence=parts,
-            uncertain=(*image.assumed, *_open_parts(standing, scores)),
+            uncertain=(*image.assumed, *_open_parts(standing)),
         )
-        for hypothesis in standing[:MOST_HYPOTHESES]
-    )
 
 
 def _narrow(
-    model: ModelProto,
-    image: ImageInput,
-    scores: ScoreOutput,
-    answers: Answers,
-    given: ValueRange | None,
-    kind: OutputKind | None,
+    model: ModelProto, image: ImageInput, scores: ScoreOutput, answers: Answers, overrides: Overrides
 ) -> tuple[tuple[Hypothesis, ...], dict[str, str]]:
-    """The hypotheses that stand in the end, the best first, and the evidence for value range and layout."""
-    ranges, why = _stated_range(model, image, answers.seen, given)
+    """The hypotheses that stand in the end, the best first, and the evidence for value range and layout.
+
+    What the user says is final. Accuracy on labelled images outranks what type, metadata and graph say, and that
+    outranks what the model's answers do.
+    """
+    given, seen = overrides.given_range(), answers.seen
+    kind = overrides.output_kind or (scores.kind if scores.kind != "logits" else None)
+    if given is not None:
+        possible: Sequence[ValueRange] = (given.for_channels(image.channels),)
+    elif seen.limits is not None:
+        possible = (of_features(*seen.limits),)
+    elif image.dtype == "uint8":
+        possible = (RANGES["0..255"].for_channels(image.channels),)
+    else:
+        possible = hypotheses(image.channels, max(image.height, image.width))
+    stated, why = _stated(model, image, seen, given, possible)
+    ranges = dict.fromkeys((*stated, *(possible if seen.labels is not None else ())))
     layouts = (image.layout, *image.alternatives)
     standing = tuple(Hypothesis(layout, r, image.dtype) for layout in layouts for r in ranges)
-    reasons = [why] if why else []
-    for judge in _judges(model, answers, kind or (scores.kind if scores.kind != "logits" else None)):
+    reasons = []
+    if seen.labels is not None and len(standing) > 1:
+        chance = float(np.unique(seen.labels, return_counts=True)[1].max() / len(seen.labels))
+        judgement = by_accuracy(answers.responses(standing, kind, 1.0), chance)
+        standing = judgement.left
+        reasons.append(judgement.evidence)
+    if agreeing := tuple(hypothesis for hypothesis in standing if hypothesis.value_range in stated):
+        standing = agreeing
+        reasons += [why] if why else []
+    for judge in _judges(model, image, answers, kind):
         if len(standing) == 1:
             break
-        judgement = judge(standing)
-        if judgement is not None:
-            standing = judgement.left
-            reasons.append(judgement.evidence)
-    standing = _one_of_each_layout_first(standing)
-    if left_out := [str(hypothesis) for hypothesis in standing[MOST_HYPOTHESES:]]:
-        reasons.append(f"possible too, but not scanned: {', '.join(left_out)}")
+        judged = judge(standing)
+        if judged is not None:
+            standing = judged.left
+            reasons.append(judged.evidence)
     evidence = {"value range": "; ".join(reasons)}
     if image.alternatives:
         evidence["layout"] = f"{image.evidence['layout']}; {reasons[-1]}"
     return standing, evidence
 
 
-def _one_of_each_layout_first(standing: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]:
-    """In their order otherwise: a scan covers the first few, and none of the layouts is to be left out."""
-    first = {hypothesis.layout: hypothesis for hypothesis in reversed(standing)}
-    return tuple(sorted(standing, key=lambda hypothesis: first[hypothesis.layout] is not hypothesis))
-
-
-def _stated_range(
-    model: ModelProto, image: ImageInput, seen: Images, given: ValueRange | None
+def _stated(
+    model: ModelProto, image: ImageInput, seen: Images, given: ValueRange | None, possible: Sequence[ValueRange]
 ) -> tuple[Sequence[ValueRange], str]:
-    """The value ranges that user, type, metadata, data or graph leave possible, and which of them said so."""
+    """Those of the possible value ranges that user, data, type, metadata or graph leave, and which of them said so."""
     if given is not None:
-        return (given.for_channels(image.channels),), "given by the user"
-    if image.dtype == "uint8":
-        return (parse_range("0..255").for_channels(image.channels),), "the input is uint8"
-    if (name := nominal_range(model)) is not None:
-        return (parse_range(name).for_channels(image.channels),), "metadata Image.NominalPixelRange"
+        return possible, "given by the user"
     if seen.limits is not None:
-        return (of_features(*seen.limits),), "smallest and largest value of each feature in the data"
-    possible = hypotheses(image.channels, max(image.height, image.width))
-    scaling = read_scaling(model.graph, image.name)
+        return possible, "smallest and largest value of each feature in the data"
+    if image.dtype == "uint8":
+        return possible, "the input is uint8"
+    if (name := nominal_range(model)) is not None:
+        return (RANGES[name].for_channels(image.channels),), "metadata Image.NominalPixelRange"
+    scaling = read_scaling(model.graph, image.name, image.channels)
     fitting = ranges_behind(scaling, possible) if scaling is not None else []
     return (fitting, "the graph scales its input itself") if fitting else (possible, "")
 
 
 def _judges(
-    model: ModelProto, answers: Answers, kind: OutputKind | None
+    model: ModelProto, image: ImageInput, answers: Answers, kind: OutputKind | None
 ) -> Iterator[Callable[[tuple[Hypothesis, ...]], Judgement | None]]:
     """The kinds of evidence that need the model to run, the strongest one first. `kind` is that of its output."""
-    seen = answers.seen
-    if seen.labels is not None:
-        chance = float(np.unique(seen.labels, return_counts=True)[1].max() / len(seen.labels))
-        yield lambda standing: by_accuracy(answers.responses(standing, kind, 1.0), chance)
-    trained = normalized_values(model.graph)
+    trained = normalized_values(model.graph, image.name)
     if trained:
         run = Runtime(model, outputs=list(trained))
-        statistics, images = list(trained.values()), seen.values[:STATISTICS_IMAGES]
+        statistics, images = list(trained.values()), answers.seen.values[:STATISTICS_IMAGES]
         yield lambda standing: by_statistics({h: divergence(run(h.encode(images)), statistics) for h in standing})
-    yield lambda standing: by_response(answers.responses(standing, kind, A_QUARTER))
-    yield lambda standing: by_response(answers.responses(standing, kind, 1.0))
+    for share in STAGES:
+        yield lambda standing, share=share: by_response(answers.responses(standing, kind, share))  # type: ignore[misc]
 
 
 def _with_kind(scores: ScoreOutput, values: NDArray[np.float32], given: OutputKind | None) -> ScoreOutput:
@@ -197,10 +177,8 @@ def _with_kind(scores: ScoreOutput, values: NDArray[np.float32], given: OutputKi
     )
 
 
-def _open_parts(standing: Sequence[Hypothesis], scores: ScoreOutput) -> Iterator[str]:
+def _open_parts(standing: Sequence[Hypothesis]) -> Iterator[str]:
     if len({hypothesis.value_range.name for hypothesis in standing}) > 1:
         yield "value range"
     if len({hypothesis.layout for hypothesis in standing}) > 1:
         yield "layout"
-    if scores.alternatives:
-        yield "output"

@@ -13,7 +13,8 @@ from nc_scan.errors import NotScannableError, OverrideError
 from nc_scan.results import OutputKind
 
 KINDS: dict[str, OutputKind] = {"Softmax": "probabilities", "LogSoftmax": "log-probabilities", "Sigmoid": "sigmoid"}
-TRANSPARENT = ("Identity", "Cast", "Flatten", "Squeeze", "Reshape")  # may stand between the scores and the output
+# What may stand between the scores and the output.
+TRANSPARENT = ("Identity", "Cast", "Flatten", "Squeeze", "Unsqueeze", "Reshape", "QuantizeLinear", "DequantizeLinear")
 SPEAKING = re.compile(r"logit|prob|score|class|softmax|label|pred", re.IGNORECASE)
 CHOICES = ("ArgMax", "TopK", "ZipMap")  # hand out what they choose from the scores that they read
 SEQUENCE_TYPES = ("sequence_type", "map_type", "optional_type")
@@ -23,7 +24,7 @@ SEQUENCE_TYPES = ("sequence_type", "map_type", "optional_type")
 class ScoreOutput:
     """`output` is what the deployed model hands out, of `kind`; `scores`, of `scores_kind`, what the loss reads.
 
-    `alternatives` names other outputs that could hold label scores as well.
+    `read_by` names another output that is computed from this one, by more than an activation.
     """
 
     output: str
@@ -31,54 +32,75 @@ class ScoreOutput:
     scores: str
     scores_kind: OutputKind
     evidence: dict[str, str]
-    alternatives: tuple[str, ...] = ()
+    read_by: str | None = None
 
 
-def find_score_output(graph: GraphProto, wanted: str | None = None) -> ScoreOutput:
-    """The output that can be a score a label, and the logits before its Softmax or Sigmoid, if there are any.
+def find_score_outputs(graph: GraphProto, wanted: str | None = None) -> tuple[ScoreOutput, ...]:
+    """The outputs that can be a score a label, each with the logits before its Softmax or Sigmoid if there are any.
 
-    Of several outputs it is the one that no other is computed from, then the one with a speaking name, then the first.
-    Where the graph hands out nothing but a choice (ArgMax, TopK, ZipMap), the scores are what that node reads.
-    `wanted`, the name of an output, overrides all of this. Raises NotScannableError where no output can hold label
-    scores, OverrideError for an unknown `wanted`.
+    Outputs of the same scores, such as logits and probabilities, count once. First come those that no other output is
+    computed from, a speaking name before others; then those that are. Where the graph hands out a choice (ArgMax, TopK,
+    ZipMap) from scores that it does not hand out, the scores are what that node reads. `wanted`, the name of an output,
+    overrides all of this. Raises NotScannableError where no output can hold label scores, OverrideError for an unknown
+    `wanted`.
     """
     producers = {name: node for node in graph.node for name in node.output}
-    names, why = _candidates(graph, producers)
     if wanted is not None:
         if wanted not in {value.name for value in graph.output}:
             raise OverrideError(f"no output is named {wanted!r}; there are {', '.join(v.name for v in graph.output)}")
-        names, why = [wanted], "given by the user"
-    if not names:
+        return (_score_output(wanted, "given by the user", producers),)
+    heads = _heads(graph, producers)
+    if not heads:
         listed = ", ".join(f"{value.name} {describe(value)}" for value in graph.output)
         raise NotScannableError(f"no image classifier: no output holds a score a label{_looks(graph)}: {listed}")
-    evidence = {"output": why}
-    kind, scores = _before_activation(names[0], producers)
+    return tuple(_score_output(name, why, producers, read_by) for name, why, read_by in heads)
+
+
+def _score_output(name: str, why: str, producers: dict[str, NodeProto], read_by: str | None = None) -> ScoreOutput:
+    kind, scores = _before_activation(name, producers)
     if scores is None:
-        evidence["output kind"] = "no Softmax or Sigmoid before the output"
-        return ScoreOutput(names[0], "logits", names[0], "logits", evidence, tuple(names[1:]))
-    evidence["output kind"] = f"{_name(kind)} before the output, tapped before it"
-    return ScoreOutput(names[0], kind, scores, "logits", evidence, tuple(names[1:]))
+        evidence = {"output": why, "output kind": "no Softmax or Sigmoid before the output"}
+        return ScoreOutput(name, "logits", name, "logits", evidence, read_by)
+    evidence = {"output": why, "output kind": f"{_name(kind)} before the output, tapped before it"}
+    return ScoreOutput(name, kind, scores, "logits", evidence, read_by)
 
 
-def _candidates(graph: GraphProto, producers: dict[str, NodeProto]) -> tuple[list[str], str]:
-    """The outputs that may hold scores, the best first, and why it is the best."""
-    chosen = {value.name: _chosen_from(value.name, producers) for value in graph.output}
-    names = [value.name for value in graph.output if chosen[value.name] is None and _may_be_scores(value)]
-    if len(graph.output) == 1 and names:
-        return names, "the only output"
-    if not names:
-        read = dict.fromkeys(node.input[0] for node in chosen.values() if node is not None)
-        operators = dict.fromkeys(node.op_type for node in chosen.values() if node is not None)
-        return list(read)[:1], f"what the {' and '.join(operators)} before the output reads"
+def _heads(graph: GraphProto, producers: dict[str, NodeProto]) -> list[tuple[str, str, str | None]]:
+    """The values that may hold scores, the best first, why, and the output that is computed from each if one is."""
+    choices = {value.name: node for value in graph.output if (node := _chosen_from(value.name, producers)) is not None}
+    names = [value.name for value in graph.output if value.name not in choices and _may_be_scores(value)]
+    reader = {
+        name: next((other for other in names if other != name and _depends(other, name, producers)), None)
+        for name in names
+    }
+    last = [name for name in names if reader[name] is None]
+    last.sort(key=lambda name: not SPEAKING.search(name))
+    heads: dict[str, tuple[str, str, str | None]] = {}
+    for name in [*last, *(name for name in names if name not in last)]:
+        heads.setdefault(_same_scores(name, producers), (name, _why(name, names, last), reader[name]))
+    for node in choices.values():
+        why = f"what the {node.op_type} before the output reads"
+        heads.setdefault(_same_scores(node.input[0], producers), (node.input[0], why, None))
+    return list(heads.values())
+
+
+def _why(name: str, names: list[str], last: list[str]) -> str:
     if len(names) == 1:
-        return names, "the only output that can be (batch, labels)"
-    last = [name for name in names if not any(_depends(other, name, producers) for other in names if other != name)]
+        return "the only output that can be (batch, labels)"
+    if name not in last:
+        return "an output that another one reads"
     if len(last) == 1:
-        return last, "the output that all others lead to"
-    speaking = [name for name in last if SPEAKING.search(name)]
-    if len(speaking) == 1:
-        return [*speaking, *(name for name in last if name not in speaking)], "the name of the output"
-    return last, "the first of several outputs that can be (batch, labels)"
+        return "the output that all others lead to"
+    return f"one of {len(last)} outputs that can be (batch, labels)"
+
+
+def _same_scores(name: str, producers: dict[str, NodeProto]) -> str:
+    """The value that a value is, but for an activation of all labels alike and the form: its order is the same."""
+    node = producers.get(name)
+    while node is not None and node.op_type in (*TRANSPARENT, *KINDS) and node.input:
+        name = node.input[0]
+        node = producers.get(name)
+    return name
 
 
 def _may_be_scores(value: ValueInfoProto) -> bool:

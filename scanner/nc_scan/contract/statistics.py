@@ -8,24 +8,40 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, numpy_helper
 
-LAYERS = 4  # the first ones: further up the images' own content weighs more than their scale
+LAYERS, DEEP = 4, 5  # statistics that are compared, and the layers before which they must stand
+WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvTranspose")
 SMALLEST = 1e-12  # variance
 
 Vector = NDArray[np.float64]
 
 
-def normalized_values(graph: GraphProto) -> dict[str, tuple[Vector, Vector]]:
+def normalized_values(graph: GraphProto, input_name: str) -> dict[str, tuple[Vector, Vector]]:
     """The values that the first BatchNormalization nodes read, by name, with the mean and variance seen in training.
 
-    Nodes whose statistics are not stored (computed, or kept outside the file) are left out.
+    The very first must stand at the input, behind one layer at most; the others a few layers further. Deeper in a
+    network the images' own content weighs more than their scale. Nodes whose statistics are not stored (computed, or
+    kept outside the file) are left out.
     """
     stored = {tensor.name: tensor for tensor in graph.initializer if not tensor.external_data}
+    depth = _depths(graph, input_name)
     found: dict[str, tuple[Vector, Vector]] = {}
     for node in graph.node:
         if node.op_type == "BatchNormalization" and node.input[3] in stored and node.input[4] in stored:
             mean, variance = (np.asarray(numpy_helper.to_array(stored[node.input[i]]), np.float64) for i in (3, 4))
-            found.setdefault(node.input[0], (mean, variance))
-    return dict(list(found.items())[:LAYERS])
+            if depth.get(node.input[0], DEEP) < DEEP:
+                found.setdefault(node.input[0], (mean, variance))
+    first = min((depth[name] for name in found), default=DEEP)
+    return dict(list(found.items())[:LAYERS]) if first <= 1 else {}
+
+
+def _depths(graph: GraphProto, input_name: str) -> dict[str, int]:
+    """The largest number of layers with weights between the input and each value that depends on it."""
+    depth = {input_name: 0}
+    for node in graph.node:  # in topological order, as the specification asks for
+        read = [depth[name] for name in node.input if name in depth]
+        if read:
+            depth.update(dict.fromkeys(node.output, max(read) + (node.op_type in WEIGHTED)))
+    return depth
 
 
 def divergence(values: Sequence[NDArray[np.float32]], trained: Sequence[tuple[Vector, Vector]]) -> float:

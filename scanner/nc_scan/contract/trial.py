@@ -1,40 +1,83 @@
-"""Whether a model runs at all on what its input seems to be."""
+"""Whether a model runs at all on what its input seems to be, and gives a row of scores for each image."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from onnx import ModelProto
 
 from nc_scan.contract.encoding import encode
+from nc_scan.contract.forms import add_batch_axis_to_output, with_batch_of_one
 from nc_scan.contract.image_input import DEFAULT_SIDE, ImageInput
-from nc_scan.errors import UnsupportedModelError
-from nc_scan.graph.runtime import Runtime
+from nc_scan.errors import NcScanError, NotScannableError, UnsupportedModelError
+from nc_scan.graph.runtime import Array, Runtime
 from nc_scan.results import Layout
 
 OTHER_SIDES = (32, 28, 64, 96, 128, 256, 299, 384)  # of published classifiers, where the usual one does not fit
 
 
-def runnable(model: ModelProto, image: ImageInput, output: str) -> ImageInput:
-    """The input with the layouts, and where the graph leaves it open the first size, that onnxruntime runs.
+@dataclass(frozen=True)
+class Runnable:
+    """A model that gives a row of scores an image, its input with the layouts and the size that it runs with.
 
-    A graph may declare less than its weights ask for: a symbolic size in front of a dense layer, say. Raises
-    UnsupportedModelError where it runs with none.
+    `output` is the value that holds the rows of `width` numbers: the one asked for, or the same with a batch axis.
     """
-    if not image.alternatives and not image.assumed:
-        return image
-    run = Runtime(model, outputs=[output])
-    refusals: list[str] = []
+
+    model: ModelProto
+    image: ImageInput
+    output: str
+    width: int
+
+
+def runnable(model: ModelProto, image: ImageInput, output: str) -> Runnable:
+    """The model and its input in the first form that onnxruntime runs: as declared, else with a batch of one.
+
+    A graph may declare less than its weights ask for: a symbolic size in front of a dense layer, an open batch where a
+    Reshape asks for one image. Raises UnsupportedModelError where it runs with nothing, NotScannableError where it
+    gives no row of scores an image.
+    """
+    refusals: list[NcScanError] = []
     for candidate in _sizes(image):
-        if layouts := [layout for layout in _layouts(image) if _runs(run, candidate, layout, refusals)]:
-            return replace(candidate, layout=layouts[0], alternatives=tuple(layouts[1:]))
-    raise UnsupportedModelError(f"{refusals[0]}; --layout and --side say what it takes")
+        for form, name in _forms(model, image, output):
+            try:
+                run = Runtime(form, outputs=[name])
+            except UnsupportedModelError as error:
+                refusals.append(error)
+                continue
+            widths = {
+                layout: width
+                for layout in (candidate.layout, *candidate.alternatives)
+                if (width := _width(run, candidate, layout, name, refusals))
+            }
+            if widths:
+                first, *others = widths
+                batch = run.fixed_batch
+                fitting = replace(candidate, layout=first, alternatives=tuple(others), batch=batch)
+                return Runnable(form, fitting, name, widths[first])
+    refusal = next((error for error in refusals if isinstance(error, NotScannableError)), refusals[0])
+    advice = "; --layout and --size say what it takes" if image.alternatives or image.assumed else ""
+    raise type(refusal)(f"{refusal}{advice}")
 
 
-def _layouts(image: ImageInput) -> tuple[Layout, ...]:
-    return (image.layout, *image.alternatives)
+def check_rows(value: Array, images: int, output: str) -> None:
+    """Raises NotScannableError where an output is not a row of scores for each of so many images."""
+    if value.ndim < 1 or len(value) != images or value[0].size != max(value.shape[1:], default=1):
+        raise NotScannableError(
+            f"no image classifier: output {output} has shape {value.shape} for {images} images, not a row of scores "
+            "for each"
+        )
+
+
+def _forms(model: ModelProto, image: ImageInput, output: str) -> Iterator[tuple[ModelProto, str]]:
+    """The model as it is, for one image at a time, and that with a batch axis at the output."""
+    yield model, output
+    if image.batch is None:
+        model = with_batch_of_one(model, image.name)
+        yield model, output
+    if image.batch in (None, 1):
+        yield add_batch_axis_to_output(model, output)
 
 
 def _sizes(image: ImageInput) -> Iterator[ImageInput]:
@@ -45,12 +88,14 @@ def _sizes(image: ImageInput) -> Iterator[ImageInput]:
             yield replace(image, height=side, width=side, evidence={**image.evidence, "size": why})
 
 
-def _runs(run: Runtime, image: ImageInput, layout: Layout, refusals: list[str]) -> bool:
-    """Whether it does; where not, `refusals` learns why."""
-    grey = np.full((1, image.channels, image.height, image.width), 0.5, np.float32)
+def _width(run: Runtime, image: ImageInput, layout: Layout, output: str, refusals: list[NcScanError]) -> int | None:
+    """How many scores an image has, where the model runs and gives rows; where not, `refusals` learns why."""
+    count = run.fixed_batch or 2
+    grey = np.full((count, image.channels, image.height, image.width), 0.5, np.float32)
     try:
-        run(encode(grey, scale=(1.0,), offset=(0.0,), layout=layout, dtype=image.dtype))
-    except UnsupportedModelError as error:
-        refusals.append(str(error))
-        return False
-    return True
+        (value,) = run(encode(grey, scale=(1.0,), offset=(0.0,), layout=layout, dtype=image.dtype))
+        check_rows(value, count, output)
+    except (UnsupportedModelError, NotScannableError) as error:
+        refusals.append(error)
+        return None
+    return int(value[0].size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +11,10 @@ from nc_scan.results import ChannelOrder, FloatArray
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+GTSRB_MEAN, GTSRB_STD = (0.3403, 0.3121, 0.3214), (0.2724, 0.2608, 0.2669)
+MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)
 CAFFE_MEAN = (123.68, 116.779, 103.939)  # of ImageNet's pixels in 0..255
 SMALL_SIDE = 64  # pixels; of that size and below are CIFAR-10 and its like, above ImageNet
-CUSTOM = re.compile(r"mean=(?P<mean>[^;]+);std=(?P<std>[^;]+)")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class ValueRange:
     def for_channels(self, channels: int) -> ValueRange:
         """The same range for a number of channels: a single value holds for all, three become their mean for one.
 
-        An alpha channel is scaled as the mean of the others. Raises OverrideError for any other number.
+        An alpha channel is scaled as the mean of red, green and blue, and so are all channels where they are not those.
+        Raises OverrideError where neither fits.
         """
         if len(self.scale) == channels:
             return self
@@ -41,12 +42,21 @@ class ValueRange:
             return ValueRange(self.name, (mean_scale,) * channels, (mean_offset,) * channels)
         if (len(self.scale), channels) == (3, 4):
             return ValueRange(self.name, (*self.scale, mean_scale), (*self.offset, mean_offset))
+        if len(self.scale) == 3:
+            return ValueRange(self.name, (mean_scale,) * channels, (mean_offset,) * channels)
         raise OverrideError(f"the value range {self.name} has {len(self.scale)} channels, the model {channels}")
 
 
-def standardized(name: str, mean: tuple[float, ...], std: tuple[float, ...]) -> ValueRange:
-    """(pixel - mean) / std."""
-    return ValueRange(name, tuple(1 / s for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True)))
+def standardized(mean: tuple[float, ...], std: tuple[float, ...], name: str | None = None) -> ValueRange:
+    """(pixel - mean) / std; without a name of its own it is called by its numbers.
+
+    Raises OverrideError for what is no mean and deviation above 0, as many of one as of the other.
+    """
+    mean_text, std_text = (",".join(f"{value:g}" for value in values) for values in (mean, std))
+    numbers = f"mean={mean_text};std={std_text}"
+    if len(mean) != len(std) or not np.isfinite((*mean, *std)).all() or min(std) <= 0:
+        raise OverrideError(f"the value range {numbers} needs finite means, and as many deviations above 0")
+    return ValueRange(name or numbers, tuple(1 / s for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True)))
 
 
 def of_features(low: FloatArray, high: FloatArray) -> ValueRange:
@@ -61,33 +71,20 @@ RANGES = {
         ValueRange("0..1", (1.0,), (0.0,)),
         ValueRange("0..255", (255.0,), (0.0,)),
         ValueRange("-1..1", (2.0,), (-1.0,)),
-        standardized("imagenet", IMAGENET_MEAN, IMAGENET_STD),
-        standardized("cifar10", CIFAR10_MEAN, CIFAR10_STD),
+        standardized(IMAGENET_MEAN, IMAGENET_STD, "imagenet"),
+        standardized(CIFAR10_MEAN, CIFAR10_STD, "cifar10"),
+        standardized(GTSRB_MEAN, GTSRB_STD, "gtsrb"),
+        standardized(MNIST_MEAN, MNIST_STD, "mnist"),
         ValueRange("caffe", (255.0,) * 3, tuple(-m for m in CAFFE_MEAN), "BGR"),
     )
 }
 
 
-def parse_range(text: str) -> ValueRange:
-    """A range by its name, or `mean=M;std=S` with one number or one a channel, separated by commas, for pixels in 0..1.
-
-    Raises OverrideError for anything else.
-
-    >>> parse_range("mean=0.5;std=0.25")
-    ValueRange(name='mean=0.5;std=0.25', scale=(4.0,), offset=(-2.0,))
-    """
-    if text in RANGES:
-        return RANGES[text]
-    names = f"one of {', '.join(RANGES)}, or mean=M;std=S"
-    if (match := CUSTOM.fullmatch(text.replace(" ", ""))) is None:
-        raise OverrideError(f"unknown value range {text!r}: {names}")
-    try:
-        mean, std = (tuple(float(v) for v in match[part].split(",")) for part in ("mean", "std"))
-    except ValueError:
-        raise OverrideError(f"the value range {text!r} holds something that is no number: {names}") from None
-    if len(mean) != len(std) or not np.isfinite((*mean, *std)).all() or min(std) <= 0:
-        raise OverrideError(f"the value range {text!r} needs finite means, and as many deviations above 0")
-    return standardized(text, mean, std)
+def named(name: str) -> ValueRange:
+    """A range by its name. Raises OverrideError for one that is not known."""
+    if name not in RANGES:
+        raise OverrideError(f"unknown value range {name!r}: one of {', '.join(RANGES)}; others by --mean and --std")
+    return RANGES[name]
 
 
 def hypotheses(channels: int, side: int) -> tuple[ValueRange, ...]:

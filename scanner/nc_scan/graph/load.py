@@ -4,7 +4,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
-from onnx import ModelProto
+from onnx import ModelProto, ValueInfoProto
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_model, uses_external_data
 
 from nc_scan.errors import ModelFileError
@@ -94,11 +94,20 @@ def _check(model: ModelProto, source: str, problem: str | None = "unchecked") ->
         raise ModelFileError(
             f"{source} uses opset {max(versions)}, newer than the {newest} that the installed onnx knows: update onnx"
         )
-    # Any order of nodes is fine for us, but not for the checker.
-    if sort_nodes(model.graph) or problem == "unchecked":
+    # Any order of nodes is fine for us, and so is an output of unknown shape, but not for the checker.
+    shapeless = [value for value in model.graph.output if _lacks_shape(value)]
+    if sort_nodes(model.graph) or shapeless or problem == "unchecked":
+        for value in shapeless:
+            value.type.tensor_type.shape.SetInParent()
         problem = _checker_problem(model)
+        for value in shapeless:
+            value.type.tensor_type.ClearField("shape")
     if problem:
         raise ModelFileError(f"{source} is not a valid ONNX model: {problem}")
+
+
+def _lacks_shape(value: ValueInfoProto) -> bool:
+    return value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape")
 
 
 def _checker_problem(model: ModelProto | str) -> str | None:

@@ -1,5 +1,6 @@
 """The deployed model: the file itself, run by onnxruntime on the CPU."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from nc_scan.graph.registry import NCHWC
 from nc_scan.text import message_of
 
 Array = npt.NDArray[Any]
+NEWER_IR = re.compile(r"model IR version: (\d+), max supported IR version: (\d+)")  # as onnxruntime says it
 
 
 class Runtime:
@@ -42,6 +44,11 @@ class Runtime:
         try:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
+            if versions := NEWER_IR.search(str(error)):
+                raise UnsupportedModelError(
+                    f"the model has IR version {versions[1]}, the installed onnxruntime reads up to {versions[2]}: "
+                    "update onnxruntime, or export for an older version"
+                ) from error
             raise UnsupportedModelError(f"onnxruntime cannot load the model: {message_of(error)}") from error
         self._names = [value.name for value in self._session.get_inputs()]
         shape = self._session.get_inputs()[0].shape if self._names else []
