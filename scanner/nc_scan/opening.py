@@ -28,8 +28,8 @@ def silent(stage: str, done: int, total: int) -> None:
 class OpenedModel:
     """A checked model, the contracts that the evidence leaves, the likeliest first, and the candidates for probes.
 
-    `proto` computes what the file does, its edges in the one form that the scanner works with. `sha256` is the digest of
-    the file that the user gave, `converter` what made ONNX of it, None for ONNX.
+    `proto` computes what the file does, its edges in the one form that the scanner works with. `sha256` is the digest
+    of the file that the user gave, `converter` what made ONNX of it, None for ONNX.
     """
 
     proto: ModelProto

@@ -226,13 +226,17 @@ class StampedProbe:
 
 @dataclass(frozen=True)
 class TriedContract:
-    """What a scan under one of several plausible input contracts found: its verdict and its smallest trigger."""
+    """What a scan found under one of several input contracts, or of one of several heads (`output`).
+
+    Its verdict and its smallest trigger.
+    """
 
     layout: Layout
     value_range: str
     verdict: Verdict
     label: int | None
     norm: float | None
+    output: str = ""
 
 
 @dataclass(frozen=True)

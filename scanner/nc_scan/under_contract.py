@@ -50,7 +50,9 @@ class ContractScan:
         contract = self.subject.contract
         smallest = min(self.decision.labels, key=lambda label: label.norm, default=None)
         label, norm = (smallest.label, smallest.norm) if smallest else (None, None)
-        return TriedContract(contract.layout, contract.value_range, self.decision.verdict, label, norm)
+        return TriedContract(
+            contract.layout, contract.value_range, self.decision.verdict, label, norm, contract.output_name
+        )
 
     def warnings(self) -> tuple[str, ...]:
         """What weakens the decision."""

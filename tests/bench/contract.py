@@ -73,7 +73,7 @@ def look(case: Case) -> Row:
     """Infers the contract of one case."""
     model = onnx.load(case.path)
     signature = read_signature(model)
-    contracts = infer_contract(model, signature, sample(None, signature.image, np.random.default_rng(0)))
+    contracts = infer_contract(signature, sample(None, signature.image, np.random.default_rng(0)))
     first = contracts[0]
     ranges = " or ".join(dict.fromkeys(contract.value_range for contract in contracts))
     layouts = " or ".join(dict.fromkeys(contract.layout for contract in contracts))

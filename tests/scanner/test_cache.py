@@ -58,7 +58,7 @@ def test_the_same_model_is_found_with_its_pixels_under_its_present_path(cache: C
     assert found.labels[0].trigger.mask[0, 0] == 0.5
 
 
-@pytest.mark.parametrize("option", [{"seed": 1}, {"method": "paper"}, {"side": 32}])
+@pytest.mark.parametrize("option", [{"seed": 1}, {"method": "paper"}, {"size": (32, 32)}])
 def test_other_options_are_another_scan(option: dict[str, Any], cache: Cache, model: Path) -> None:
     assert cache.get(model, {**OPTIONS, **option}) is None
 

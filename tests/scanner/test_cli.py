@@ -76,9 +76,14 @@ def test_wrong_usage_exits_with_4() -> None:
     ("options", "message", "code"),
     [
         (["--range", "foo"], "unknown value range 'foo': one of 0..1, 0..255", 4),
-        (["--range", "mean=1,2;std=1,2"], "has 2 channels, the model 3", 2),
+        (["--range", "mean=1,2;std=1,2"], "others by --mean and --std", 4),
+        (["--mean", "1,2", "--std", "1,2"], "has 2 channels, the model 3", 2),
+        (["--mean", "0.5"], "--mean and --std belong together", 2),
+        (["--std", "a"], "holds something that is no number", 4),
+        (["--size", "big"], "'big' is no size: HEIGHTxWIDTH in pixels", 4),
+        (["--channels", "4"], "4 channels do not fit the input", 2),
         (["--layout", "features"], "the layout features does not fit the input", 2),
-        (["--side", "64"], "the side 64 does not fit the input", 2),
+        (["--size", "64"], "the size 64x64 does not fit the input", 2),
         (["--output", "nope"], "no output is named 'nope'; there are", 2),
     ],
 )

@@ -77,18 +77,18 @@ def dequantize_scores(graph: GraphProto) -> list[str]:
     rounds to the same number stay the same; anything else is cast.
     """
     producers = {name: node for node in graph.node for name in node.output}
-    rounded = [value for value in graph.output if value.type.tensor_type.elem_type in ROUNDED]
-    for value in rounded:
-        name, producer = f"{value.name}/dequantized", producers.get(value.name)
+    rounded = [value.name for value in graph.output if value.type.tensor_type.elem_type in ROUNDED]
+    for output in rounded:
+        name, producer = f"{output}/dequantized", producers.get(output)
         if producer is not None and producer.op_type == "QuantizeLinear":
             attributes = [a for a in producer.attribute if a.name in ("axis", "block_size")]
-            node = helper.make_node("DequantizeLinear", [value.name, *producer.input[1:]], [name], name=name)
+            node = helper.make_node("DequantizeLinear", [output, *producer.input[1:]], [name], name=name)
             node.attribute.extend(attributes)
         else:
-            node = helper.make_node("Cast", [value.name], [name], name=name, to=TensorProto.FLOAT)
+            node = helper.make_node("Cast", [output], [name], name=name, to=TensorProto.FLOAT)
         graph.node.append(node)
-        _replace_output(graph, value.name, name)
-    return [value.name for value in rounded]
+        _replace_output(graph, output, name)
+    return rounded
 
 
 def with_batch_of_one(model: ModelProto, name: str) -> ModelProto:

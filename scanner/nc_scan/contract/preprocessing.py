@@ -16,7 +16,7 @@ KEEPS_RANGE = (*MOVES, "Resize", "Upsample")
 ARITHMETIC = ("Mul", "Div", "Add", "Sub")
 NETWORK = (  # what preprocessing ends at: layers, and what brings values into their form
     *("Conv", "Gemm", "MatMul", "BatchNormalization", "Pad", "Flatten", "MaxPool", "AveragePool", "FusedConv"),
-    *("QuantizeLinear", "ConvInteger", "QLinearConv", "ReorderInput", "SpaceToDepth", "ZeroPad"),
+    *("QuantizeLinear", "ConvInteger", "QLinearConv", "ReorderInput", "SpaceToDepth", "Relu"),
 )
 CLOSE = 0.03  # share by which the scales and offsets of two ranges may differ and still be the same
 

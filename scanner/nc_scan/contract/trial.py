@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -39,26 +40,36 @@ def runnable(model: ModelProto, image: ImageInput, output: str) -> Runnable:
     gives no row of scores an image.
     """
     refusals: list[NcScanError] = []
-    for candidate in _sizes(image):
-        for form, name in _forms(model, image, output):
-            try:
-                run = Runtime(form, outputs=[name])
-            except UnsupportedModelError as error:
-                refusals.append(error)
-                continue
-            widths = {
-                layout: width
-                for layout in (candidate.layout, *candidate.alternatives)
-                if (width := _width(run, candidate, layout, name, refusals))
-            }
-            if widths:
-                first, *others = widths
-                batch = run.fixed_batch
-                fitting = replace(candidate, layout=first, alternatives=tuple(others), batch=batch)
-                return Runnable(form, fitting, name, widths[first])
+    sizes, forms = _sizes(image), _Forms(model, image, output)
+    for candidate in sizes:
+        if found := _in_some_form(forms, candidate, refusals):
+            if candidate is not image and not any(_in_some_form(forms, other, []) for other in sizes):
+                found = replace(found, image=_of_certain_size(found.image))
+            return found
     refusal = next((error for error in refusals if isinstance(error, NotScannableError)), refusals[0])
     advice = "; --layout and --size say what it takes" if image.alternatives or image.assumed else ""
     raise type(refusal)(f"{refusal}{advice}")
+
+
+def _in_some_form(forms: _Forms, image: ImageInput, refusals: list[NcScanError]) -> Runnable | None:
+    """In the first form that runs on images of that size, with all layouts that it runs with."""
+    for form, name, run in forms:
+        widths = {
+            layout: width
+            for layout in (image.layout, *image.alternatives)
+            if (width := _width(run, image, layout, name, refusals))
+        }
+        if widths:
+            first, *others = widths
+            fitting = replace(image, layout=first, alternatives=tuple(others), batch=run.fixed_batch)
+            return Runnable(form, fitting, name, widths[first])
+    return None
+
+
+def _of_certain_size(image: ImageInput) -> ImageInput:
+    """The input, of the only size that the graph runs on."""
+    evidence = {**image.evidence, "size": f"{image.evidence['size']} alone of those tried"}
+    return replace(image, evidence=evidence, assumed=tuple(part for part in image.assumed if part != "size"))
 
 
 def check_rows(value: Array, images: int, output: str) -> None:
@@ -70,14 +81,34 @@ def check_rows(value: Array, images: int, output: str) -> None:
         )
 
 
-def _forms(model: ModelProto, image: ImageInput, output: str) -> Iterator[tuple[ModelProto, str]]:
-    """The model as it is, for one image at a time, and that with a batch axis at the output."""
-    yield model, output
-    if image.batch is None:
-        model = with_batch_of_one(model, image.name)
-        yield model, output
-    if image.batch in (None, 1):
-        yield add_batch_axis_to_output(model, output)
+class _Forms:
+    """The model as it is, for one image at a time, and that with a batch axis at the output; with their sessions.
+
+    Each is made when it is asked for and kept. What onnxruntime does not load is left out, but for the first.
+    """
+
+    def __init__(self, model: ModelProto, image: ImageInput, output: str) -> None:
+        self._made: list[tuple[ModelProto, str, Runtime]] = []
+        self._others = self._make(model, image, output)
+
+    def __iter__(self) -> Iterator[tuple[ModelProto, str, Runtime]]:
+        yield from self._made
+        for form in self._others:
+            self._made.append(form)
+            yield form
+
+    def _make(self, model: ModelProto, image: ImageInput, output: str) -> Iterator[tuple[ModelProto, str, Runtime]]:
+        yield model, output, Runtime(model, outputs=[output])
+        single = model
+        if image.batch is None:
+            single = with_batch_of_one(model, image.name)
+            yield from self._loaded(single, output)
+        if image.batch in (None, 1):
+            yield from self._loaded(*add_batch_axis_to_output(single, output))
+
+    def _loaded(self, model: ModelProto, output: str) -> Iterator[tuple[ModelProto, str, Runtime]]:
+        with contextlib.suppress(UnsupportedModelError):
+            yield model, output, Runtime(model, outputs=[output])
 
 
 def _sizes(image: ImageInput) -> Iterator[ImageInput]:

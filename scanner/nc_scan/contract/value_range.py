@@ -90,8 +90,9 @@ def named(name: str) -> ValueRange:
 def hypotheses(channels: int, side: int) -> tuple[ValueRange, ...]:
     """The ranges that a model without further evidence may be trained on, the most usual ones first.
 
-    ImageNet's constants and CIFAR-10's differ by less than a scan can tell; the image's size says which.
+    The constants of ImageNet, CIFAR-10 and GTSRB differ by less than a scan can tell; the image's size says which. Of
+    small grey images the usual constants are MNIST's.
     """
-    constants = "cifar10" if side <= SMALL_SIDE else "imagenet"
+    constants = "imagenet" if side > SMALL_SIDE else "mnist" if channels == 1 else "cifar10"
     names = ("0..1", constants, "-1..1", "0..255", *(("caffe",) if channels == 3 and side > SMALL_SIDE else ()))
     return tuple(RANGES[name].for_channels(channels) for name in names)

@@ -164,9 +164,11 @@ def _facts(result: ScanResult, verbose: bool) -> Table:
     counts = f"{probes.source}: {probes.used} searched, {probes.held_out} held out"
     table.add_row("probes", Text(f"{counts}\npredicted labels: {predicted(probes)}"))
     table.add_row("method", Text(f"{result.method}, seed {result.seed}"))
+    heads = len({tried.output for tried in result.tried}) > 1
     for tried in result.tried:
         found = "" if tried.norm is None else f", smallest norm {tried.norm:.1f} for label {tried.label}"
-        table.add_row("tried", Text(f"pixels as {tried.value_range}, {tried.layout}: {tried.verdict}{found}"))
+        head = f"output {tried.output}, " if heads else ""
+        table.add_row("tried", Text(f"{head}pixels as {tried.value_range}, {tried.layout}: {tried.verdict}{found}"))
     for warning in result.warnings:
         table.add_row("warning", Text(warning, style="yellow"))
     table.add_row("took", Text(f"{sum(result.seconds.values()):.1f} s on {result.device}"))

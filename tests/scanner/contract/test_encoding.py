@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nc_scan.contract.encoding import encode, to_layout
-from nc_scan.contract.value_range import parse_range
+from nc_scan.contract.value_range import RANGES
 
 RED = np.array([1, 0, 0], np.float32).reshape(1, 3, 1, 1)
 
@@ -19,7 +19,7 @@ RED = np.array([1, 0, 0], np.float32).reshape(1, 3, 1, 1)
     ],
 )
 def test_red_in_each_range(name: str, expected: tuple[float, ...]) -> None:
-    chosen = parse_range(name).for_channels(3)
+    chosen = RANGES[name].for_channels(3)
     affine = {"scale": chosen.scale, "offset": chosen.offset}
     encoded = encode(RED, **affine, layout="NHWC", dtype="float32", order=chosen.order)
     assert encoded.shape == (1, 1, 1, 3)

@@ -49,10 +49,13 @@ def scaled(*steps: tuple) -> ModelProto:
     """A graph that starts with arithmetic on its input: (operator, constant, whether the input comes first)."""
     nodes, constants, value = [helper.make_node("Transpose", ["x"], ["v0"], perm=[0, 2, 3, 1])], {}, "v0"
     for index, (operator, constant, *first) in enumerate(steps, 1):
-        constants[f"c{index}"] = np.array(constant, np.float32)
-        operands = [value, f"c{index}"] if not first or first[0] else [f"c{index}", value]
+        if constant != "unknown":
+            constants[f"c{index}"] = np.array(constant, np.float32)
+        other = f"c{index}" if constant != "unknown" else "unknown"
+        operands = [value, other] if not first or first[0] else [other, value]
         nodes.append(helper.make_node(operator, operands, [f"v{index}"]))
         value = f"v{index}"
+    nodes.insert(0, helper.make_node("RandomUniform", [], ["unknown"], shape=[1]))
     nodes.append(helper.make_node("Relu", [value], ["y"]))
     nodes.append(helper.make_node("Mul", ["y", "y"], ["out"]))
     return model_of(nodes, {"x": ["n", 3, 8, 8]}, {"out": ["n", 8, 8, 3]}, constants)
@@ -77,17 +80,22 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         ([("Mul", 0.3), ("Add", 0.6)], ["mean=0.6,0.6,0.6;std=0.3,0.3,0.3"]),
         ([("Mul", 77.0)], []),
         ([("Mul", (0.2, 0.3, 0.4, 0.5))], []),  # more channels than come in
+        ([("Mul", 1.0), ("Sub", 0.0)], []),  # does nothing
+        ([("Sub", 0.5)], []),  # little beside 0..255, but no range of it
+        ([("Sub", 0.5), ("Div", 0.5)], ["0..1"]),
+        ([("Sub", 0.5), ("Pow", 2.0)], []),  # not understood to its end
+        ([("Mul", 1 / 255), ("Div", "unknown")], []),
     ],
 )
 def test_scaling_in_the_graph_tells_what_comes_in(steps: list[tuple], names: list[str]) -> None:
-    scaling = read_scaling(scaled(*steps).graph, "x")
-    assert scaling is not None
-    assert [value_range.name for value_range in ranges_behind(scaling, hypotheses(3, 32))] == names
+    scaling = read_scaling(scaled(*steps).graph, "x", 3)
+    fitting = ranges_behind(scaling, hypotheses(3, 32)) if scaling is not None else []
+    assert [value_range.name for value_range in fitting] == names
 
 
 @pytest.mark.parametrize(("means", "order"), [((103.9, 116.8, 123.7), "BGR"), ((123.7, 116.8, 103.9), "RGB")])
 def test_the_means_of_caffe_tell_the_order_of_the_channels(means: tuple[float, ...], order: str) -> None:
-    scaling = read_scaling(scaled(("Sub", means)).graph, "x")
+    scaling = read_scaling(scaled(("Sub", means)).graph, "x", 3)
     assert scaling is not None
     assert [(found.name, found.order) for found in ranges_behind(scaling, hypotheses(3, 224))] == [("0..255", order)]
 
@@ -95,13 +103,30 @@ def test_the_means_of_caffe_tell_the_order_of_the_channels(means: tuple[float, .
 def test_what_reads_the_shape_alone_does_not_hide_the_scaling() -> None:
     model = scaled(("Mul", 1 / 255))
     model.graph.node.append(helper.make_node("Shape", ["x"], ["shape"]))
-    scaling = read_scaling(model.graph, "x")
+    scaling = read_scaling(model.graph, "x", 3)
     assert scaling is not None
     assert [value_range.name for value_range in ranges_behind(scaling, hypotheses(3, 32))] == ["0..255"]
 
 
+def test_constants_are_folded_before_the_scaling_is_read() -> None:
+    """(x - mean) / deviation, where an exporter shares one constant for both, and spells out another."""
+    nodes = [
+        helper.make_node("Constant", [], ["two"], value_float=2.0),
+        helper.make_node("Reciprocal", ["two"], ["half"]),
+        helper.make_node("Identity", ["half"], ["same"]),
+        helper.make_node("Unsqueeze", ["same", "axes"], ["deviation"]),
+        helper.make_node("Sub", ["x", "half"], ["centered"]),
+        helper.make_node("Div", ["centered", "deviation"], ["y"]),
+        helper.make_node("Relu", ["y"], ["out"]),
+    ]
+    model = model_of(nodes, {"x": ["n", 1, 8, 8]}, {"out": ["n", 1, 8, 8]}, {"axes": np.array([0])})
+    scaling = read_scaling(model.graph, "x", 1)
+    assert scaling is not None
+    assert [value_range.name for value_range in ranges_behind(scaling, hypotheses(1, 28))] == ["0..1"]
+
+
 def test_a_graph_without_scaling_says_nothing() -> None:
-    assert read_scaling(scaled().graph, "x") is None
+    assert read_scaling(scaled().graph, "x", 3) is None
 
 
 @pytest.mark.parametrize("name", ["0..1", "0..255", "-1..1", "cifar10"])
@@ -120,12 +145,21 @@ def test_batch_normalization_remembers_the_range(name: str) -> None:
         helper.make_node("Flatten", ["y"], ["out"]),
     ]
     graph = model_of(nodes, {"x": ["n", 3, 8, 8]}, {"out": ["n", 192]}, ones | statistics).graph
-    found = normalized_values(graph)
+    found = normalized_values(graph, "x")
     assert list(found) == ["x"]
     seen = rng.beta(1.5, 2, (100, 3, 8, 8)).astype(np.float32)
     judgement = by_statistics({h: divergence([h.encode(seen)], list(found.values())) for h in candidates})
     assert judgement is not None
     assert judgement.left == (truth,)
+
+
+@pytest.mark.parametrize(("layers", "speaks"), [(0, True), (1, True), (2, False), (9, False)])
+def test_batch_normalization_speaks_at_the_input_only(layers: int, speaks: bool) -> None:
+    nodes = [helper.make_node("Conv", [f"v{index}", "w"], [f"v{index + 1}"]) for index in range(layers)]
+    nodes.append(helper.make_node("BatchNormalization", [f"v{layers}", *["one"] * 4], ["out"]))
+    constants = {"w": np.ones((1, 1, 1, 1), np.float32), "one": np.ones(1, np.float32)}
+    graph = model_of(nodes, {"v0": ["n", 1, 8, 8]}, {"out": ["n", 1, 8, 8]}, constants).graph
+    assert bool(normalized_values(graph, "v0")) == speaks
 
 
 def test_divergence_of_a_known_pair() -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import GraphProto, NodeProto, TensorProto, helper
 from tests.scanner.contract.graphs import classifier, model_of
 
-from nc_scan.contract.image_input import find_image_input
+from nc_scan.contract.image_input import find_image_input, takes_one_image
 from nc_scan.errors import NotScannableError
 
 
@@ -67,39 +67,114 @@ def test_the_first_convolution_tells_the_channels(grouped: int, per_group: int) 
 
 
 @pytest.mark.parametrize(
-    ("shape", "layout", "side", "size"),
+    ("shape", "layout", "given", "size"),
     [
-        (["n", 3, "h", "w"], "NCHW", 64, (3, 64, 64)),
-        (["n", 3, "h", 32], "NCHW", 64, (3, 64, 32)),
-        (["n", 3, 3, 3], "NHWC", None, (3, 3, 3)),
-        (["n", 3, 8, 8], "NCHW", 8, (3, 8, 8)),
-        (["n", 3072], "HWC", None, (3, 32, 32)),
-        (["n", 784], "features", None, (1, 1, 784)),
-        (["n", 20, 30], "NHW", None, (1, 20, 30)),
+        (["n", 3, "h", "w"], "NCHW", {"size": (64, 64)}, (3, 64, 64)),
+        (["n", 3, "h", "w"], "NCHW", {"size": (48, 192)}, (3, 48, 192)),
+        (["n", 3, "h", 32], "NCHW", {"size": (64, 32)}, (3, 64, 32)),
+        (["n", "c", 32, 32], "NCHW", {"channels": 13}, (13, 32, 32)),
+        (["n", 3, 3, 3], "NHWC", {}, (3, 3, 3)),
+        (["n", 3, 8, 8], "NCHW", {"size": (8, 8), "channels": 3}, (3, 8, 8)),
+        (["n", 3072], "HWC", {}, (3, 32, 32)),
+        (["n", 1536], "HWC", {"size": (16, 32)}, (3, 16, 32)),
+        (["n", 784], "features", {}, (1, 1, 784)),
+        (["n", 20, 30], "NHW", {}, (1, 20, 30)),
+        (["n", 300, 8, 8], "NCHW", {}, (300, 8, 8)),
     ],
 )
-def test_what_the_user_says_is_taken(shape: list, layout, side: int | None, size: tuple[int, int, int]) -> None:
-    found = find_image_input(classifier(shape).graph, layout=layout, side=side)
+def test_what_the_user_says_is_taken(shape: list, layout, given: dict, size: tuple[int, int, int]) -> None:
+    found = find_image_input(classifier(shape).graph, layout=layout, **given)
     assert found.layout == layout
     assert (found.channels, found.height, found.width) == size
     assert found.evidence["layout"] == "given by the user"
+    assert not found.assumed
 
 
-@pytest.mark.parametrize(("shape", "layout"), [(["n", 3, 8, 8], "CHW"), (["n", 13], "CHW"), (["n", 9, 8, 8], "NCHW")])
+@pytest.mark.parametrize(("shape", "layout"), [(["n", 3, 8, 8], "CHW"), (["n", 13], "CHW"), (["n", 8, 8], "NCHW")])
 def test_a_layout_that_does_not_fit_is_refused(shape: list, layout) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         find_image_input(classifier(shape).graph, layout=layout)
 
 
-def test_a_side_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the side 64 does not fit the input x float \(n, 3, 8, 8\)"):
-        find_image_input(classifier(["n", 3, 8, 8]).graph, side=64)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"size": (64, 32)}, r"the size 64x32 does not fit the input x float \(n, 3, 8, 8\)"),
+        ({"channels": 4}, r"4 channels do not fit the input x float \(n, 3, 8, 8\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(given: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        find_image_input(classifier(["n", 3, 8, 8]).graph, **given)
+
+
+def first_layer(shape: list, channels: int, *before: NodeProto) -> GraphProto:
+    """A convolution of so many channels behind some nodes, the last of which writes `y`."""
+    nodes = [*before, helper.make_node("Conv", ["y" if before else "x", "w"], ["out"])]
+    weights = {"w": np.ones((4, channels, 1, 1), np.float32), "sizes": np.array([1, channels, 48, 64])}
+    return model_of(nodes, {"x": shape}, {"out": ["n", "l"]}, weights).graph
+
+
+@pytest.mark.parametrize(
+    ("graph", "layout", "size"),
+    [
+        (first_layer(["n", 13, 32, 32], 13), "NCHW", (13, 32, 32)),
+        (first_layer(["n", 32, 32, 13], 13, helper.make_node("Transpose", ["x"], ["y"])), "NHWC", (13, 32, 32)),
+        (first_layer(["n", 2, 16, 24], 2), "NCHW", (2, 16, 24)),
+        (classifier(["n", 13, 32, 32]).graph, "NCHW", (13, 32, 32)),
+        (classifier(["n", 32, 32, 200]).graph, "NHWC", (200, 32, 32)),
+    ],
+)
+def test_other_numbers_of_channels(graph: GraphProto, layout: str, size: tuple[int, int, int]) -> None:
+    found = find_image_input(graph)
+    assert (found.layout, found.channels, found.height, found.width, found.assumed) == (layout, *size, ())
+
+
+@pytest.mark.parametrize(
+    ("shape", "before"),
+    [
+        (["n", 3, "h", "w"], [("Resize", ["x", "", "", "sizes"])]),
+        (["n", 3, "h", "w"], [("Mul", ["x", "one"]), ("Resize", ["y0", "", "", "sizes"])]),
+        (["n", "h", "w", 3], [("Transpose", ["x"]), ("Resize", ["y0", "", "", "sizes"])]),
+    ],
+)
+def test_a_resize_tells_the_size(shape: list, before: list) -> None:
+    nodes = [
+        helper.make_node(operator, inputs, [f"y{place}" if place < len(before) - 1 else "y"])
+        for place, (operator, inputs) in enumerate(before)
+    ]
+    found = find_image_input(first_layer(shape, 3, *nodes))
+    assert (found.height, found.width, found.assumed) == (48, 64, ())
+    assert found.evidence["size"] == "a Resize in the graph makes every image so large"
+
+
+def test_a_resize_behind_a_layer_tells_nothing() -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Resize", ["r", "", "", "sizes"], ["y"])]
+    assert find_image_input(first_layer(["n", 3, "h", "w"], 3, *nodes)).assumed == ("size",)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "single"),
+    [
+        (["height", "width", 3], TensorProto.FLOAT, True),
+        (["a", "b", 3], TensorProto.UINT8, True),
+        ([32, 48, 3], TensorProto.FLOAT, True),
+        ([3, 32, 32], TensorProto.FLOAT, True),
+        ([28, 28, 1], TensorProto.FLOAT, True),
+        ([1, 28, 28], TensorProto.FLOAT, False),
+        (["n", 28, 28], TensorProto.FLOAT, False),
+        (["batch", "time", 3], TensorProto.FLOAT, False),
+        (["batch", 100, 3], TensorProto.FLOAT, False),
+        (["n", 3, 8, 8], TensorProto.FLOAT, False),
+    ],
+)
+def test_an_image_without_a_batch_axis(shape: list, dtype: int, single: bool) -> None:
+    assert takes_one_image(classifier(shape, dtype=dtype).graph) == ("x" if single else None)
 
 
 @pytest.mark.parametrize(
     ("shape", "dtype", "said"),
     [
-        ([3, 32, 32], TensorProto.FLOAT, "has no batch axis: 3 channels of 32x32"),
         (["n", 3, 8, 8], TensorProto.BFLOAT16, "exactly one image input.* bfloat16"),
         (["n", 7, 8, 9], TensorProto.FLOAT, "no axis of 1, 3 or 4 channels"),
         (["n", 100, 64], TensorProto.FLOAT, "looks like a sequence"),

@@ -6,7 +6,7 @@ import torch
 from onnx import ModelProto, TensorProto, helper
 from tests.scanner.contract.graphs import classifier, model_of
 
-from nc_scan.contract.score_output import find_score_output
+from nc_scan.contract.score_output import find_score_outputs
 from nc_scan.contract.scores import as_logits, kind_of
 from nc_scan.errors import NotScannableError
 
@@ -25,7 +25,7 @@ INTEGER = TensorProto.INT64
     ],
 )
 def test_the_loss_reads_the_logits_before_the_activation(tail: str | None, axis: int, kind: str, scores: str) -> None:
-    found = find_score_output(classifier(["n", 3, 8, 8], tail=tail, axis=axis).graph)
+    (found,) = find_score_outputs(classifier(["n", 3, 8, 8], tail=tail, axis=axis).graph)
     assert (found.kind, found.scores, found.scores_kind) == (kind, scores, "logits")
 
 
@@ -46,33 +46,33 @@ def several(outputs: dict[str, list | None], types: dict[str, int] | None = None
 
 
 @pytest.mark.parametrize(
-    ("outputs", "chosen", "scores", "others"),
+    ("outputs", "heads"),
     [
-        ({"embedding": ["n", 192], "logits": ["n", 5]}, "logits", "logits", ()),
-        ({"logits": ["n", 5], "probabilities": ["n", 5]}, "probabilities", "logits", ()),
-        ({"map": ["n", 3, 8, 8], "logits": ["n", 5]}, "logits", "logits", ()),
-        ({"label": ["n"], "logits": ["n", 5]}, "logits", "logits", ()),
-        ({"label": ["n"]}, "probabilities", "logits", ()),
-        ({"best": ["n", 3], "places": ["n", 3]}, "probabilities", "logits", ()),
-        ({"by_name": None, "label": ["n"]}, "probabilities", "logits", ()),
-        ({"best": ["n", 3], "other": ["n", 7]}, "other", "other", ()),
-        ({"logits": ["n", 1, 1, 5]}, "logits", "logits", ()),
-        ({"logits": ["n", 1, 5]}, "logits", "logits", ()),
-        ({"other": ["n", 7], "logits": ["n", 5]}, "logits", "logits", ("other",)),
-        ({"logits": ["n", 5, 1, 1]}, "logits", "logits", ()),
-        ({"logits": None}, "logits", "logits", ()),
+        ({"embedding": ["n", 192], "logits": ["n", 5]}, [("logits", "logits", None), ("embedding",) * 2 + ("logits",)]),
+        ({"logits": ["n", 5], "probabilities": ["n", 5]}, [("probabilities", "logits", None)]),
+        ({"map": ["n", 3, 8, 8], "logits": ["n", 5]}, [("logits", "logits", None)]),
+        ({"label": ["n"], "logits": ["n", 5]}, [("logits", "logits", None)]),
+        ({"label": ["n"]}, [("probabilities", "logits", None)]),
+        ({"best": ["n", 3], "places": ["n", 3]}, [("probabilities", "logits", None)]),
+        ({"by_name": None, "label": ["n"]}, [("probabilities", "logits", None)]),
+        ({"best": ["n", 3], "other": ["n", 7]}, [("other", "other", None), ("probabilities", "logits", None)]),
+        ({"logits": ["n", 1, 1, 5]}, [("logits", "logits", None)]),
+        ({"logits": ["n", 1, 5]}, [("logits", "logits", None)]),
+        ({"other": ["n", 7], "logits": ["n", 5]}, [("logits", "logits", None), ("other", "other", None)]),
+        ({"logits": ["n", 5, 1, 1]}, [("logits", "logits", None)]),
+        ({"logits": None}, [("logits", "logits", None)]),
     ],
 )
-def test_of_several_outputs(outputs: dict, chosen: str, scores: str, others: tuple) -> None:
-    found = find_score_output(several(outputs, {"label": INTEGER, "places": INTEGER}).graph)
-    assert (found.output, found.scores, found.alternatives) == (chosen, scores, others)
+def test_of_several_outputs_all_heads_are_found(outputs: dict, heads: list[tuple]) -> None:
+    found = find_score_outputs(several(outputs, {"label": INTEGER, "places": INTEGER}).graph)
+    assert [(head.output, head.scores, head.read_by) for head in found] == heads
 
 
 def test_the_user_chooses_among_outputs() -> None:
     graph = several({"other": ["n", 7], "logits": ["n", 5]}).graph
-    assert find_score_output(graph, "other").output == "other"
+    assert [head.output for head in find_score_outputs(graph, "other")] == ["other"]
     with pytest.raises(ValueError, match="no output is named 'nothing'; there are other, logits"):
-        find_score_output(graph, "nothing")
+        find_score_outputs(graph, "nothing")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_user_chooses_among_outputs() -> None:
 )
 def test_an_output_without_label_scores_is_refused_with_a_guess(outputs: dict, said: str) -> None:
     with pytest.raises(NotScannableError, match=said):
-        find_score_output(several(outputs).graph)
+        find_score_outputs(several(outputs).graph)
 
 
 LOGITS = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])

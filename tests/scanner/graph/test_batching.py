@@ -74,7 +74,7 @@ def test_a_hard_coded_batch_is_scanned_in_batches(batch: int) -> None:
     exported = export(build(FixedReshape, batch=batch), dynamic=False, batch=batch)
     signature = read_signature(exported)
     seen = sample(None, signature.image, np.random.default_rng(0))
-    subject = open_subject(exported, infer_contract(exported, signature, seen)[0], "cpu")
+    subject = open_subject(signature.model, infer_contract(signature, seen)[0], "cpu")
     images = IMAGES.numpy()
     assert subject.parity(images).agrees
     assert subject.scores(IMAGES).shape == (5, 10)

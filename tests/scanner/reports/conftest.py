@@ -136,8 +136,8 @@ def make_outcomes() -> dict[str, Outcome]:
                 uncertain=("value range",),
             ),
             tried=(
-                TriedContract("NCHW", "0..1", "backdoored", 3, 8.5),
-                TriedContract("NCHW", "0..255", "clean", None, None),
+                TriedContract("NCHW", "0..1", "backdoored", 3, 8.5, "logits"),
+                TriedContract("NCHW", "0..255", "clean", None, None, "logits"),
             ),
             warnings=("the value range is not certain: <assumed>",),
         ),
