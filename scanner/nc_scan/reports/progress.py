@@ -13,7 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 def progress_bar(prefix: str) -> Iterator[Callable[[str, int, int], None]]:
     """Gives the `progress` of `nc_scan.scan`; `prefix` stands before the name of the stage."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{prefix}starting", total=None)
 
         def update(stage: str, done: int, total: int) -> None:
