@@ -9,12 +9,27 @@ from functools import partial
 from pathlib import PurePath
 
 from nc_scan.reports.charts import box_plot, histogram_chart, norms_chart
+from nc_scan.reports.meaning import GLOSSARY, MEANING, coverage, next_steps
 from nc_scan.reports.page import environment
-from nc_scan.reports.pictures import THUMBNAIL, data_uri, image_png, mask_png, stamped, trigger_png
+from nc_scan.reports.pictures import (
+    THUMBNAIL,
+    cropped,
+    data_uri,
+    image_png,
+    mask_png,
+    pattern_png,
+    stamped,
+    trigger_png,
+)
 from nc_scan.reports.predictions import predicted
 from nc_scan.reports.shown import shown
+from nc_scan.reports.sizes import in_words, sizes_chart
 from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called
 from nc_scan.results import LabelResult, Outcome, ScanResult
+
+# The parts of the page below the verdict, in order: templates/sections/NAME.html.jinja. A detector with evidence of
+# its own kind gets a section here.
+SECTIONS = ("meaning", "trigger", "probes", "labels", "masks", "detectors", "graph", "method", "glossary")
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,7 @@ class TriggerFigure:
 
     label: LabelResult
     trigger: str
+    crop: str
     mask: str
     pattern: str
 
@@ -59,6 +75,8 @@ def to_html(outcome: Outcome) -> str:
         "advice": ADVICE[outcome.verdict],
         "called": partial(called, outcome),
         "acceptance": acceptance(outcome),
+        "meaning": MEANING[outcome.verdict],
+        "next_steps": next_steps(outcome),
     }
     if not isinstance(outcome, ScanResult):
         return template.render(**shared, scanned=False)
@@ -68,6 +86,11 @@ def to_html(outcome: Outcome) -> str:
         triggers=list(_triggers(outcome)),
         probes=list(_probes(outcome)),
         masks=list(_masks(outcome)),
+        sections=SECTIONS,
+        sizes=sizes_chart(outcome),
+        sizes_in_words=in_words(outcome),
+        coverage=coverage(outcome),
+        glossary=GLOSSARY,
         norms=norms_chart(outcome) if outcome.labels else None,
         box=box_plot(outcome),
         histogram=histogram_chart(outcome),
@@ -86,7 +109,8 @@ def shown_labels(result: ScanResult) -> list[LabelResult]:
 def _triggers(result: ScanResult) -> Iterator[TriggerFigure]:
     for label in shown_labels(result):
         if label.trigger is not None:
-            pngs = (trigger_png(label.trigger), mask_png(label.trigger.mask), image_png(label.trigger.pattern))
+            trigger = label.trigger
+            pngs = (trigger_png(trigger), trigger_png(cropped(trigger)), mask_png(trigger.mask), pattern_png(trigger))
             yield TriggerFigure(label, *map(data_uri, pngs))
 
 
@@ -100,7 +124,7 @@ def _probes(result: ScanResult) -> Iterator[ProbeFigure]:
 
 
 def _masks(result: ScanResult) -> Iterator[MaskFigure]:
-    for label in result.labels:
+    for label in sorted(result.labels, key=lambda label: label.norm):  # in the order of the chart
         if label.trigger is not None:
             picture = data_uri(mask_png(label.trigger.mask, THUMBNAIL))
             yield MaskFigure(label.label, label.norm, label.label in result.target_labels, picture)

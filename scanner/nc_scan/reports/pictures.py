@@ -12,6 +12,8 @@ from nc_kernels import apply_trigger
 from nc_scan.results import FloatArray, Trigger
 
 THUMBNAIL = 64  # pixels
+FAINT = 0.05  # a mask below this is as good as nothing
+MARGIN = 2  # pixels around a crop
 
 
 def mask_png(mask: FloatArray, largest: int | None = None) -> bytes:
@@ -28,6 +30,28 @@ def trigger_png(trigger: Trigger) -> bytes:
     picture = _picture(trigger.pattern).convert("RGB")
     picture.putalpha(alpha)
     return _png(picture)
+
+
+def pattern_png(trigger: Trigger) -> bytes:
+    """The pattern's colours wherever the mask covers at all, transparent elsewhere."""
+    picture = _picture(trigger.pattern).convert("RGB")
+    picture.putalpha(Image.fromarray(np.where(trigger.mask >= FAINT, np.uint8(255), np.uint8(0))))
+    return _png(picture)
+
+
+def cropped(trigger: Trigger) -> Trigger:
+    """The square around what the mask covers, with a margin; the whole where it covers nothing."""
+    mask = trigger.mask
+    ys, xs = (np.flatnonzero((mask >= FAINT).any(axis=axis)) for axis in (1, 0))
+    if not len(ys):
+        return trigger
+    side = min(max(int(np.ptp(ys)), int(np.ptp(xs))) + 1 + 2 * MARGIN, *mask.shape)
+    top, left = (
+        int(np.clip((line[0] + line[-1] + 1 - side) // 2, 0, length - side))
+        for line, length in zip((ys, xs), mask.shape, strict=True)
+    )
+    part = np.s_[top : top + side, left : left + side]
+    return Trigger(mask[part], trigger.pattern[(slice(None), *part)])
 
 
 def image_png(image: FloatArray) -> bytes:

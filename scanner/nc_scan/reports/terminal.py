@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from rich import box
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -14,17 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from nc_scan.reports.contracts import ContractRow, contract_rows, shape
+from nc_scan.reports.meaning import coverage, next_steps
 from nc_scan.reports.predictions import predicted
 from nc_scan.reports.shown import shown
+from nc_scan.reports.sizes import in_words
+from nc_scan.reports.terminal_bars import label_table
+from nc_scan.reports.terminal_picture import TriggerPicture
 from nc_scan.reports.words import HEADLINE, acceptance, called, targets
-from nc_scan.results import FailedScan, FloatArray, InputContract, LabelResult, Outcome, ScanResult
+from nc_scan.results import FailedScan, InputContract, LabelResult, Outcome, ScanResult
 
 COLORS = {"clean": "green", "backdoored": "red", "inconclusive": "yellow", "failed": "yellow", "not_applicable": "dim"}
-MOST_ROWS = 20
-BAR = 28
-NAME, SHORT_NAME = 24, 10  # columns of a label, so that what stands beside it fits a terminal of 80
-PICTURE = 32  # columns of the mask picture
-SHADES = " ░▒▓█"
 
 
 @shown
@@ -37,9 +33,10 @@ def render(result: ScanResult, *, verbose: bool = False) -> RenderableType:
     parts += [_indented(Text(f"{finding.severity}: {finding.message}")) for finding in result.findings]
     parts += [Text()] if result.findings else []
     if result.labels:
-        parts += [_indented(_table(result)), Text()]
+        parts += [_indented(label_table(result)), Text()]
         suspected = [label for label in result.labels if label.label in result.target_labels]
-        parts += [part for label in suspected for part in _picture(label, called(result, label.label))]
+        parts += [part for label in suspected for part in _picture(result, label)]
+    parts += [*map(_indented, _meaning(result)), Text()]
     return Group(*parts, _indented(_facts(result, verbose)))
 
 
@@ -83,69 +80,23 @@ def _indented(part: RenderableType) -> Padding:
     return Padding(part, (0, 0, 0, 2), expand=False)
 
 
-def _table(result: ScanResult) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left", caption_style="dim")
-    rows = sorted(result.labels, key=lambda label: label.norm)
-    converged = all(label.status == "converged" for label in rows)
-    table.add_column("label", justify="right", no_wrap=True, max_width=NAME if converged else SHORT_NAME)
-    table.add_column("norm", justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    for name in ("index", "success"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if not converged:
-        table.add_column("search", no_wrap=True)
-    found = [label.norm for label in rows if label.status == "converged" and math.isfinite(label.norm)]
-    largest = max(found, default=1.0) or 1.0
-    for label in rows[:MOST_ROWS]:
-        table.add_row(
-            Text(called(result, label.label)),
-            f"{label.norm:.1f}",
-            _bar(label.norm, result.threshold, largest),
-            f"{label.anomaly_index:.2f}",
-            "" if math.isnan(label.success_rate) else f"{label.success_rate:.0%}",
-            *(() if converged else (label.status.replace("_", " "),)),
-            style="bold red" if label.label in result.target_labels else "",
-        )
-    table.caption = "\n".join(_notes(result))
-    return table
+def _meaning(result: ScanResult) -> Iterator[RenderableType]:
+    """What a clean verdict rests on, and what any other asks for."""
+    if result.verdict != "clean":
+        yield Text("What to do: " + next_steps(result)[0])
+        return
+    yield Text(in_words(result))
+    if unseen := coverage(result).not_looked_for:
+        yield Text(f"Not looked for: {'; '.join(unseen)}.", style="dim")
 
 
-def _notes(result: ScanResult) -> Iterator[str]:
-    if result.threshold is not None:
-        yield f"│ a label with a norm below {result.threshold:.1f} pixels is suspected"
-    if len(result.labels) > MOST_ROWS:
-        yield f"the {MOST_ROWS} smallest of {len(result.labels)} labels"
-
-
-def _bar(norm: float, threshold: float | None, largest: float) -> Text:
-    """A bar of at most BAR characters, crossed by the threshold."""
-    length = max(1, round(BAR * min(norm / largest, 1))) if not math.isnan(norm) else 0
-    cells = list("━" * length + " " * (BAR - length))
-    if threshold is not None and threshold < largest:
-        cells[min(round(BAR * threshold / largest), BAR - 1)] = "│"
-    return Text("".join(cells))
-
-
-def _picture(label: LabelResult, name: str) -> list[RenderableType]:
+def _picture(result: ScanResult, label: LabelResult) -> list[RenderableType]:
     if label.trigger is None:
         return []
-    lines = "\n".join(_shade(label.trigger.mask))
-    title = Text(f"mask of the trigger for label {name}", style="dim")
-    return [_indented(title), _indented(Text(lines, no_wrap=True)), Text()]
-
-
-def _shade(mask: FloatArray) -> list[str]:
-    """The mask as characters, two pixel rows a line, since a character is about twice as high as wide."""
-    height, width = mask.shape
-    columns = min(width, PICTURE)
-    rows = max(1, round(columns * height / width / 2))
-    ys, xs = np.linspace(0, height, rows + 1).astype(int), np.linspace(0, width, columns + 1).astype(int)
-    cells = [
-        [mask[y0:y1, x0:x1].max(initial=0) for x0, x1 in itertools.pairwise(xs)] for y0, y1 in itertools.pairwise(ys)
-    ]
-    frame = "─" * columns
-    body = ["│" + "".join(SHADES[round(float(v) * (len(SHADES) - 1))] for v in row) + "│" for row in cells]
-    return [f"┌{frame}┐", *body, f"└{frame}┘"]
+    picture = TriggerPicture(label.trigger)
+    first, last = picture.rows()
+    title = f"trigger for label {called(result, label.label)}, rows {first} to {last - 1} of {len(label.trigger.mask)}"
+    return [_indented(Text(title, style="dim")), _indented(picture), Text()]
 
 
 def _facts(result: ScanResult, verbose: bool) -> Table:

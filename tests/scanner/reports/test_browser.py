@@ -106,8 +106,8 @@ def test_a_backdoored_model(dark: bool, tmp_path: Path) -> None:
     check(found, dark=dark)
     for page in found:
         assert page["heading"] == "Backdoored: label 3"
-        assert page["images"] == 3 + 2 * 6 + 10
-        assert page["charts"] == 3
+        assert page["images"] == 4 + 2 * 6 + 10
+        assert page["charts"] == 4
         assert page["rows"] == 10
         assert page["focusable"] >= 5
 

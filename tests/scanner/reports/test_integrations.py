@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,19 +69,47 @@ def test_the_hook_names_the_command() -> None:
     )
 
 
-@pytest.mark.parametrize("status", [0, 1, 2])
-def test_the_action_scans_and_passes_the_exit_code_on(status: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("models", "status"),
+    [
+        ("a.onnx\nb c/\n-odd.onnx\n", 0),
+        ("  a.onnx\r\n\n  b c/  \n  -odd.onnx", 1),
+        ("a.onnx\nb c/\n-odd.onnx", 2),
+        ("\n", 0),
+    ],
+)
+def test_the_action_scans_every_line_and_passes_the_exit_code_on(models: str, status: int, tmp_path: Path) -> None:
     action = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
     (step,) = [step for step in action["runs"]["steps"] if step.get("name") == "Scan"]
     fake = tmp_path / "bin" / "nc-scan"
     fake.parent.mkdir()
     fake.write_text(
-        f'#!/bin/sh\necho "$@" > "{tmp_path}/arguments"\nmkdir report; echo sum > report/summary.md\nexit {status}\n'
+        f'#!/bin/sh\nprintf "%s\\n" "$@" > "{tmp_path}/arguments"\n'
+        f"mkdir report; echo sum > report/summary.md\nexit {status}\n"
     )
     fake.chmod(0o755)
-    variables = {"MODELS": "a.onnx b/", "OPTIONS": "--seed 1", "REPORT": "report", "GITHUB_STEP_SUMMARY": "summary"}
-    environment = {**os.environ, **variables, "PATH": f"{fake.parent}:{os.environ['PATH']}"}
+    variables = {"MODELS": models, "OPTIONS": "--seed\n1\n", "REPORT": "report", "GITHUB_STEP_SUMMARY": "summary"}
+    environment = {**os.environ, **variables, "HOME": "/home", "PATH": f"{fake.parent}:{os.environ['PATH']}"}
     done = subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], cwd=tmp_path, env=environment, check=False)
+    if not models.strip():
+        assert done.returncode == 4
+        return
     assert done.returncode == status
-    assert (tmp_path / "arguments").read_text() == "a.onnx b/ --seed 1 --report report\n"
+    arguments = (tmp_path / "arguments").read_text().splitlines()
+    assert arguments[:-3] == ["--seed", "1", "--report", "report", "--cache", "/home/.cache/nc-scan", "--"]
+    assert arguments[-3:] == ["a.onnx", "b c/", "-odd.onnx"]
     assert (tmp_path / "summary").read_text() == "sum\n"
+
+
+def test_the_action_and_the_workflows_name_other_actions_by_digest() -> None:
+    for file in [ROOT / "action.yml", *(ROOT / ".github/workflows").glob("*.yml")]:
+        for used in re.findall(r"uses: (\S+)", file.read_text("utf-8")):
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", used), f"{file}: {used}"
+
+
+def test_what_ci_installs_exists() -> None:
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
+    action = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
+    assert set(action["inputs"]["extras"]["default"].split(",")) <= extras
+    (named,) = re.findall(r"'\.\[([\w,]+)\]'", (ROOT / "Containerfile").read_text("utf-8"))
+    assert {"convert", "data", "mlflow", "remote"} == set(named.split(","))

@@ -4,11 +4,13 @@ import dataclasses
 import io
 import math
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from nc_scan.reports.terminal import failure_line, render, render_summary
-from nc_scan.results import FailedScan, Outcome, ScanResult
+from nc_scan.reports.terminal_picture import TriggerPicture
+from nc_scan.results import FailedScan, Outcome, ScanResult, Trigger
 
 from .conftest import EVIDENCE, VERSIONS, make_outcomes, make_result
 
@@ -34,7 +36,7 @@ def test_the_suspected_label_comes_first_and_below_the_threshold(backdoored: Sca
     assert rows[0].index("│") > rows[0].rindex("━")
     assert rows[1].index("│") < rows[1].rindex("━")
     assert "below 21.5 pixels is suspected" in text
-    assert "mask of the trigger for label 3" in text
+    assert "trigger for label 3, rows 12 to 15 of 16" in text
     assert "█" in text
 
 
@@ -100,3 +102,38 @@ def test_long_names_leave_room_for_the_numbers(backdoored: ScanResult, converged
         assert f"{label.norm:.1f}" in row
         assert f"{label.anomaly_index:.2f}" in row
         assert f"{label.success_rate:.0%}" in row
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_bars_give_way_to_the_numbers(width: int, backdoored: ScanResult) -> None:
+    text = text_of(render(backdoored), width)
+    assert "…" not in text
+    rows = text[text.index("success") :].splitlines()[1:11]
+    for label, row in zip(sorted(backdoored.labels, key=lambda label: label.norm), rows, strict=True):
+        assert {f"{label.norm:.1f}", f"{label.anomaly_index:.2f}", f"{label.success_rate:.0%}"} <= set(row.split())
+        assert "━" in row
+
+
+def test_the_picture_has_the_rows_that_the_trigger_touches_and_its_colours_where_there_are_any() -> None:
+    mask, pattern = np.zeros((16, 16), np.float32), np.zeros((3, 16, 16), np.float32)
+    mask[13, 2] = mask[14, 3] = mask[14, 2] = 1
+    pattern[0, 13:, 2], pattern[2, 14, 3] = 1, 1  # red, blue
+    picture = TriggerPicture(Trigger(mask, pattern))
+    assert text_of(picture, 80).splitlines() == [
+        "┌────────────────┐",
+        "│  █             │",
+        "│  ██            │",
+        "└────────────────┘",
+    ]
+    file = io.StringIO()
+    Console(file=file, width=80, force_terminal=True, color_system="truecolor").print(picture)
+    lines = file.getvalue().splitlines()
+    assert "\x1b[38;2;255;0;0m▄" in lines[1]
+    assert "\x1b[38;2;255;0;0m▀" in lines[2]
+    assert "\x1b[38;2;0;0;255m▀" in lines[2]
+
+
+def test_a_clean_verdict_says_what_it_rests_on() -> None:
+    text = " ".join(text_of(render(make_result(target=None)), 80).split())
+    assert "those of 11 clean models cover" in text
+    assert "Not looked for:" in text
