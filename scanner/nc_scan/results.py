@@ -75,6 +75,8 @@ class LabelResult:
         status: `converged`, `not_converged` (no trigger reached the success rate asked for) or `skipped`.
         probability: calibrated probability that a backdoor leads to this label; None where the method has none.
         trigger: the recovered trigger.
+        drawn: whether it is one of those that tell what is usual: all labels, or where there are many a random sample.
+            The others were singled out, by a short look at all, for their small triggers.
     """
 
     label: int
@@ -85,6 +87,7 @@ class LabelResult:
     status: Status
     probability: float | None = None
     trigger: Trigger | None = field(default=None, repr=False, compare=False)
+    drawn: bool = True
 
 
 @dataclass(frozen=True)

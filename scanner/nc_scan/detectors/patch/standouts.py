@@ -37,13 +37,17 @@ class Standout:
         return self.gap, self.depth, self.size
 
 
-def standouts(norms: Sequence[float], pixels: int, labels: Sequence[int] | None = None) -> tuple[Standout, ...]:
+def standouts(
+    norms: Sequence[float], pixels: int, labels: Sequence[int] | None = None, drawn: Sequence[bool] | None = None
+) -> tuple[Standout, ...]:
     """The groups of one, two and three labels with the smallest triggers, as far as most labels stay outside.
 
     Args:
         norms: L1 norms of the masks, in pixels, of two labels or more.
         pixels: of the whole image.
         labels: whose norms these are; by default 0, 1, ...
+        drawn: which of them tell what is usual; by default all. Where only some of many labels were searched for, the
+            others were singled out for their small triggers, and their median is not that of all.
 
     Of two labels one may stand out from the other, so there is always a group of one. Raises ValueError for fewer than
     two norms.
@@ -53,13 +57,20 @@ def standouts(norms: Sequence[float], pixels: int, labels: Sequence[int] | None 
     logs = np.log(np.maximum(np.asarray(norms, np.float64), SMALLEST_NORM))
     order = np.argsort(logs, kind="stable")
     names = list(range(len(logs))) if labels is None else list(labels)
+    usual = np.ones(len(logs), bool) if drawn is None or not any(drawn) else np.asarray(drawn, bool)
     most = max(1, min(MOST, (len(logs) - 1) // 2))
     return tuple(
         Standout(
             tuple(names[place] for place in order[:count]),
             gap=float(logs[order[count]] - logs[order[count - 1]]),
-            depth=float(np.median(logs[order[count:]]) - logs[order[count - 1]]),
+            depth=_median(logs, usual, order[count:]) - float(logs[order[count - 1]]),
             size=float(np.log(pixels) - logs[order[count - 1]]),
         )
         for count in range(1, most + 1)
     )
+
+
+def _median(logs: np.ndarray, usual: np.ndarray, outside: np.ndarray) -> float:
+    """Of those outside the group that tell what is usual; of all outside, where none of them does."""
+    telling = outside[usual[outside]]
+    return float(np.median(logs[telling if len(telling) else outside]))
