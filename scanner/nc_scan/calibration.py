@@ -55,17 +55,23 @@ class Tail:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Log odds of a backdoor: intercept + gap * Standout.gap + depth * Standout.depth + size * Standout.size.
+    """Known models as a yardstick for how far labels stand out.
 
-    `tails` are those of the scores of clean models, for groups of one, two and three labels as far as there are some.
-    `models` counts the models
-    that all of it was fitted on, clean and backdoored; `basis` says in words which these are.
+    Attributes:
+        offset, gap, depth, size: score = offset + gap * Standout.gap + depth * Standout.depth + size * Standout.size.
+            It is in standard deviations of clean models above their mean, along the direction in which backdoored
+            ones lie farthest from them (Fisher, The use of multiple measurements in taxonomic problems, 1936).
+        odds: intercept and slope of the log odds of a backdoor, as a function of the score.
+        tails: those of the scores of clean models, for groups of one, two and three labels as far as there are some.
+        models: how many all of it was fitted on, clean and backdoored.
+        basis: which these are, in words.
     """
 
-    intercept: float
+    offset: float
     gap: float
     depth: float
     size: float
+    odds: tuple[float, float]
     tails: tuple[Tail, ...]
     models: tuple[int, int]
     basis: str
@@ -82,8 +88,8 @@ class Calibration:
         return f"{clean} clean and {backdoored} backdoored models: {self.basis}"
 
     def score(self, standout: Standout) -> float:
-        """The log odds of a backdoor to this group of labels, at even odds before."""
-        return self.intercept + self.gap * standout.gap + self.depth * standout.depth + self.size * standout.size
+        """How far this group of labels stands out, in standard deviations of clean models above their mean."""
+        return self.offset + self.gap * standout.gap + self.depth * standout.depth + self.size * standout.size
 
     def probability(self, standout: Standout) -> float:
         """Probability (0..1) of a backdoor to this group of labels, at even odds before.
@@ -91,7 +97,8 @@ class Calibration:
         By the rule of succession, (n p + 1) / (n + 2) for n models, it stays 1 / (n + 2) away from 0 and 1: the next
         model may be of a kind that none of them was.
         """
-        fitted = 1 / (1 + math.exp(-max(-500.0, min(500.0, self.score(standout)))))
+        intercept, slope = self.odds
+        fitted = 1 / (1 + math.exp(-max(-500.0, min(500.0, intercept + slope * self.score(standout)))))
         models = sum(self.models)
         return (models * fitted + 1) / (models + 2)
 
@@ -115,6 +122,7 @@ def load_calibration(path: Path = SHIPPED) -> Calibration:
     try:
         fields = json.loads(path.read_text("utf-8"))
         tails = tuple(Tail(**tail) for tail in fields["tails"])
-        return Calibration(**{**fields, "tails": tails, "models": tuple(fields["models"])})
+        pairs = {name: tuple(fields[name]) for name in ("odds", "models")}
+        return Calibration(**{**fields, "tails": tails, **pairs})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CalibrationError(f"{path} is no calibration: {error}") from error

@@ -90,9 +90,7 @@ def _opinion(evidence: Evidence, contract: InputContract, share: float, calibrat
     if evidence.not_run is not None:
         return Decision("inconclusive", (), (evidence.not_run,), None)
     if evidence.detector == "patch":
-        opinion = judge_patches(evidence.labels, contract.pixels, share, calibration)
-        notes = (evidence.reason,) if evidence.reason else ()
-        return dataclasses.replace(opinion, reasons=opinion.reasons + notes)
+        return judge_patches(evidence.labels, contract.pixels, share, calibration)
     if evidence.detector == "paper":
         return judge_as_paper(evidence.labels)
     return judge_p_value(evidence, share)
@@ -122,33 +120,45 @@ def judge_patches(labels: Sequence[LabelResult], pixels: int, share: float, cali
     replayed, and where a label has no trigger at all: what no search reaches may be hidden from it.
     """
     searched = [label for label in labels if label.status != "skipped"]
-    drawn = [label.drawn for label in searched]
-    groups = standouts([label.norm for label in searched], pixels, [label.label for label in searched], drawn)
+    groups = standouts([label.norm for label in searched], pixels, [label.label for label in searched])
     best = min(groups, key=calibration.p_value)
-    p_value = calibration.p_value(best)
-    likely = {label: calibration.probability(group) for group in reversed(groups) for label in group.labels}
-    judged = tuple(dataclasses.replace(label, probability=likely.get(label.label)) for label in labels)
-    threshold = calibrated_threshold([label.norm for label in searched], pixels, share, calibration)
-    decision = partial(Decision, labels=judged, threshold=threshold, p_value=p_value)
-    smallest = min(searched, key=lambda label: label.norm)
-    failed = search_failed(searched)
+    p_value, likely = calibration.p_value(best), calibration.probability(best)
+    verdict, targets, reasons = _weigh(searched, best.labels, pixels, p_value, share)
+    by_label = {label: calibration.probability(group) for group in reversed(groups) for label in group.labels}
+    return Decision(
+        verdict,
+        targets,
+        reasons,
+        confidence={"backdoored": likely, "clean": 1 - likely}.get(verdict),
+        labels=tuple(dataclasses.replace(label, probability=by_label.get(label.label)) for label in labels),
+        threshold=calibrated_threshold([label.norm for label in searched], pixels, share, calibration),
+        p_value=p_value,
+    )
+
+
+def _weigh(
+    labels: Sequence[LabelResult], standing_out: Sequence[int], pixels: int, p_value: float, share: float
+) -> tuple[Verdict, tuple[int, ...], tuple[str, ...]]:
+    """The verdict on these labels, the targets, and the sentences."""
+    smallest = min(labels, key=lambda label: label.norm)
+    works = f"{smallest.success_rate:.0%} of other images to label {smallest.label}"
+    size = f"{smallest.norm:.1f} of {pixels} pixels turn {works}"
+    failed = search_failed(labels)
     notes = (failed,) if failed else ()
-    size = f"{smallest.norm:.1f} of {pixels} pixels turn {smallest.success_rate:.0%} of other images to label "
-    size += str(smallest.label)
     if p_value <= share:
-        works = {label.label for label in searched if label.success_rate >= WORKS}
-        targets = tuple(sorted(works.intersection(best.labels)))
+        working = {label.label for label in labels if label.success_rate >= WORKS}
+        targets = tuple(sorted(working.intersection(standing_out)))
         if targets:
-            return decision("backdoored", targets, (f"{size}: abnormally few", *notes), calibration.probability(best))
-        reason = f"the smallest trigger, for label {smallest.label}, works on only "
-        return decision("inconclusive", (), (f"{reason}{smallest.success_rate:.0%} of held-out images", *notes), None)
+            return "backdoored", targets, (f"{size}: abnormally few (p = {p_value:.1g})", *notes)
+        return (
+            "inconclusive",
+            (),
+            (f"the smallest trigger does not work on held-out images: it turns only {works}", *notes),
+        )
     if p_value <= DOUBTFUL * share:
-        reason = f"{size}: fewer than usual, but no proof ({p_value:.1%} of clean models have as few)"
-        return decision("inconclusive", (), (reason, *notes), None)
-    reason = f"no label has an abnormally small trigger; the smallest: {size}"
-    if failed:
-        return decision("inconclusive", (), (failed, reason), None)
-    return decision("clean", (), (reason,), 1 - calibration.probability(best))
+        return "inconclusive", (), (f"{size}: fewer than usual, but no proof (p = {p_value:.1g})", *notes)
+    ordinary = f"no label has an abnormally small trigger (p = {p_value:.1g}); the smallest: {size}"
+    return ("inconclusive", (), (failed, ordinary)) if failed else ("clean", (), (ordinary,))
 
 
 def judge_as_paper(labels: Sequence[LabelResult]) -> Decision:

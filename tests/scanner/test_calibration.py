@@ -14,7 +14,7 @@ from nc_scan.detectors.patch.standouts import Standout, standouts
 from nc_scan.errors import CalibrationError
 
 TAILS = (Tail(-5.0, 30.0, 20),) * 3
-CALIBRATION = Calibration(-10.0, 4.0, 1.0, 1.0, TAILS, (40, 40), "made up")
+CALIBRATION = Calibration(-10.0, 4.0, 1.0, 1.0, (0.0, 1.0), TAILS, (40, 40), "made up")
 SCORES = st.floats(-50, 200)
 
 

@@ -20,15 +20,17 @@ from nc_scan.verdict import (
 )
 
 # A clean model passes one per cent where its smallest trigger is some four times smaller than the next.
-CALIBRATION = Calibration(-10.0, 5.0, 1.0, 1.0, (Tail(-4.0, 60.0, 40), Tail(-4.0, 60.0, 40)), (80, 80), "made up")
+CALIBRATION = Calibration(
+    -10.0, 5.0, 1.0, 1.0, (0.0, 1.0), (Tail(-4.0, 60.0, 40), Tail(-4.0, 60.0, 40)), (80, 80), "made up"
+)
 SHARE = 0.01
 PIXELS = 1024
 ORDINARY = LabelResult(0, 50.0, 0.3, 0.2, 0.9, "converged")
 
 
 def labels(**special: dict) -> list[LabelResult]:
-    """Five ordinary labels, but for `l2={"norm": 7.0}` and the like."""
-    return [dataclasses.replace(ORDINARY, label=n, **special.get(f"l{n}", {})) for n in range(5)]
+    """Ten ordinary labels, but for `l2={"norm": 7.0}` and the like."""
+    return [dataclasses.replace(ORDINARY, label=n, **special.get(f"l{n}", {})) for n in range(10)]
 
 
 SMALL = {"norm": 7.0, "anomaly_index": 5.0, "success_rate": 1.0}
@@ -44,7 +46,7 @@ CASES = {
     "small, working on nobody knows": (labels(l1={**SMALL, "success_rate": float("nan")}), "inconclusive", ()),
     "one works, one does not": (labels(l1={**SMALL, "success_rate": 0.3}, l3=SMALL), "backdoored", (3,)),
     "most labels not converged": (
-        labels(**{f"l{n}": {"status": "not_converged"} for n in range(3)}),
+        labels(**{f"l{n}": {"status": "not_converged"} for n in range(6)}),
         "inconclusive",
         (),
     ),
@@ -76,7 +78,7 @@ def test_verdict(case: str) -> None:
 
 def test_labels_without_a_trigger_are_named() -> None:
     decision = judge_patches(labels(l0=FAILED, l3=FAILED), PIXELS, SHARE, CALIBRATION)
-    assert decision.reasons[0] == "the search failed on 2 of 5 labels (0, 3)"
+    assert decision.reasons[0] == "the search failed on 2 of 10 labels (0, 3)"
 
 
 def test_the_user_sets_the_false_alarms() -> None:
@@ -121,7 +123,7 @@ def test_the_verdict_turns_at_the_calibrated_threshold() -> None:
 
 
 def test_no_threshold_where_no_norm_is_small_enough() -> None:
-    assert calibrated_threshold(OTHERS, PIXELS, SHARE, dataclasses.replace(CALIBRATION, intercept=-500.0)) is None
+    assert calibrated_threshold(OTHERS, PIXELS, SHARE, dataclasses.replace(CALIBRATION, offset=-500.0)) is None
 
 
 def test_the_papers_threshold_has_index_2() -> None:
@@ -137,7 +139,7 @@ def test_the_paper_has_no_threshold_where_the_norms_are_spread_widely() -> None:
 
 
 JUDGEMENT = Judgement(FALSE_ALARMS, CALIBRATION)
-CONTRACT = InputContract("x", "NCHW", 1, 32, 32, "float32", "0..1", (1.0,), (0.0,), "y", "logits", "y", 5)
+CONTRACT = InputContract("x", "NCHW", 1, 32, 32, "float32", "0..1", (1.0,), (0.0,), "y", "logits", "y", 10)
 SILENT = Evidence("graph", ("branch",))
 BRANCH = Evidence("graph", ("branch",), findings=(Finding("x", "warning", "a branch"),))
 NOTE = Evidence("graph", ("branch",), findings=(Finding("x", "note", "chance"),))

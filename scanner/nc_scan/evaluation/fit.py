@@ -2,83 +2,99 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nc_scan.calibration import FEWEST as FEWEST_CLEAN
 from nc_scan.calibration import Calibration, Tail
 from nc_scan.detectors.patch import PatchSearch
-from nc_scan.detectors.patch.standouts import MOST, Standout, standouts
+from nc_scan.detectors.patch.standouts import MOST, standouts
 from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.table import Row
 
-PRIOR_SD = 3.0  # of a coefficient on standardised features
-ITERATIONS = 2000
+PRIOR_SD = 3.0  # of the slope of the log odds
+ITERATIONS = 50
 FEWEST = 8  # models of each kind
+
+Features = NDArray[np.float64]
 
 
 def fit_calibration(rows: Sequence[Row]) -> Calibration:
-    """Weights by logistic regression, tails by the scores of the clean models.
+    """Fisher's direction, tails of the clean models' scores along it, and the odds of a backdoor.
 
-    Of a model that was scanned several times each scan counts as a share. Backdoors that no patch stands in for, and
-    models whose target does not have the smallest trigger, say nothing about how a target stands out, and are left out.
+    Several scans of a model count as their mean. Backdoors that no patch stands in for, and scans whose target does not
+    have the smallest trigger, say nothing about how a target stands out, and are left out.
 
     Raises CalibrationError for too few models.
     """
     usable = [row for row in rows if len(row.norms) >= 2 and (not row.backdoored or _shows_its_target(row))]
-    counts = Counter(row.file for row in usable)
-    weights = np.array([1 / counts[row.file] for row in usable])
-    planted = np.array([row.backdoored for row in usable], bool)
-    clean_models = len({row.file for row in usable if not row.backdoored})
-    backdoored_models = len(counts) - clean_models
-    if min(clean_models, backdoored_models) < FEWEST:
+    clean = _by_model([row for row in usable if not row.backdoored])
+    backdoored = _by_model([row for row in usable if row.backdoored])
+    if min(len(clean), len(backdoored)) < FEWEST:
         raise CalibrationError(
-            f"{clean_models} clean and {backdoored_models} backdoored models: it takes {FEWEST} of each at least"
+            f"{len(clean)} clean and {len(backdoored)} backdoored models: it takes {FEWEST} of each at least"
         )
-    groups = [standouts(row.norms, row.pixels) for row in usable]
-    features = np.array([group[0].features for group in groups])
-    intercept, (gap, depth, size) = logistic(features, planted, weights)
-    clean = [(row.file, group) for group, row in zip(groups, usable, strict=True) if not row.backdoored]
-
-    def score(standout: Standout) -> float:
-        return float(intercept + np.dot((gap, depth, size), standout.features))
-
-    def scores(count: int) -> list[float]:
-        """Of the groups of so many labels, the mean over the scans of each clean model."""
-        by_model: dict[str, list[float]] = defaultdict(list)
-        for file, group in clean:
-            if len(group) >= count:
-                by_model[file].append(score(group[count - 1]))
-        return [float(np.mean(values)) for values in by_model.values()]
-
-    by_size = [scores(count) for count in range(1, MOST + 1)]
-    tails = tuple(Tail.of(values) for values in by_size if len(values) >= FEWEST_CLEAN)
-    return Calibration(intercept, gap, depth, size, tails, (clean_models, backdoored_models), describe(usable))
+    ordinary = np.array([groups[0] for groups in clean])
+    planted = np.array([groups[0] for groups in backdoored])
+    weights = direction(ordinary, planted)
+    offset = -float((ordinary @ weights).mean())
+    by_size = [[offset + float(groups[k] @ weights) for groups in clean if len(groups) > k] for k in range(MOST)]
+    gap, depth, size = (float(weight) for weight in weights)
+    return Calibration(
+        offset,
+        gap,
+        depth,
+        size,
+        odds=logistic(offset + np.concatenate([ordinary, planted]) @ weights, len(ordinary)),
+        tails=tuple(Tail.of(scores) for scores in by_size if len(scores) >= FEWEST_CLEAN),
+        models=(len(clean), len(backdoored)),
+        basis=describe(usable),
+    )
 
 
-def logistic(
-    features: np.ndarray, positive: np.ndarray, weights: np.ndarray
-) -> tuple[float, tuple[float, float, float]]:
-    """Intercept and coefficients, none of them negative, of a regularised logistic regression.
+def direction(clean: Features, backdoored: Features) -> Features:
+    """Weights (3,) along which backdoored models (M, 3) lie farthest from clean ones (N, 3), whose scores deviate by 1.
 
-    Projected gradient ascent on the log posterior; the prior on the coefficients of standardised features is normal and
-    keeps the odds finite where the models are separated without error. A larger gap, depth or size is never evidence
-    against a backdoor, so a negative coefficient would be noise.
+    Fisher's discriminant with the covariance of the clean models alone, since their spread is what false alarms come
+    from. No weight is negative: a larger gap, depth or size is never evidence against a backdoor.
     """
-    mean, deviation = features.mean(0), features.std(0)
-    x = np.column_stack([np.ones(len(features)), (features - mean) / deviation])
-    prior = np.array([0.0, *[PRIOR_SD**-2] * features.shape[1]])
-    step = 1 / (0.25 * np.linalg.norm(x * np.sqrt(weights)[:, None], 2) ** 2 + prior.max())
-    found = np.zeros(x.shape[1])
+    weights = np.linalg.solve(shrunk_covariance(clean), backdoored.mean(0) - clean.mean(0)).clip(min=0)
+    return np.asarray(weights / (clean @ weights).std(ddof=1))
+
+
+def shrunk_covariance(values: Features) -> Features:
+    """The covariance of few samples (N, D), drawn towards a multiple of the identity as far as their noise asks for.
+
+    Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance matrices, J. Multivariate Analysis
+    88 (2004), section 3.2.
+    """
+    centred = values - values.mean(0)
+    count, dimensions = centred.shape
+    sample = centred.T @ centred / count
+    target = np.trace(sample) / dimensions * np.eye(dimensions)
+    distance = ((sample - target) ** 2).sum()
+    noise = sum(((np.outer(row, row) - sample) ** 2).sum() for row in centred) / count**2
+    share = min(1.0, noise / distance) if distance else 1.0
+    return np.asarray(share * target + (1 - share) * sample)
+
+
+def logistic(scores: Features, clean: int) -> tuple[float, float]:
+    """Intercept and slope of the log odds of a backdoor, of scores the first of which are clean models'.
+
+    Newton's method; a normal prior on the slope keeps it finite where the scores are separated without error.
+    """
+    x = np.column_stack([np.ones(len(scores)), scores])
+    positive = np.arange(len(scores)) >= clean
+    prior = np.diag([1e-6, PRIOR_SD**-2])
+    found = np.zeros(2)
     for _ in range(ITERATIONS):
         likely = 1 / (1 + np.exp(-x @ found))
-        found -= step * (x.T @ (weights * (likely - positive)) + prior * found)
-        found[1:] = np.maximum(found[1:], 0)
-    coefficients = found[1:] / deviation
-    gap, depth, size = (float(value) for value in coefficients)
-    return float(found[0] - coefficients @ mean), (gap, depth, size)
+        hessian = (x * (likely * (1 - likely))[:, None]).T @ x + prior
+        found -= np.linalg.solve(hessian, x.T @ (likely - positive) + prior @ found)
+    return float(found[0]), float(found[1])
 
 
 def describe(rows: Sequence[Row]) -> str:
@@ -91,3 +107,11 @@ def describe(rows: Sequence[Row]) -> str:
 
 def _shows_its_target(row: Row) -> bool:
     return row.attack in PatchSearch.covers and int(np.argmin(row.norms)) in row.targets
+
+
+def _by_model(rows: Sequence[Row]) -> list[Features]:
+    """The features (groups, 3) of each model, the mean of its scans."""
+    scans: dict[str, list[Features]] = defaultdict(list)
+    for row in rows:
+        scans[row.file].append(np.array([group.features for group in standouts(row.norms, row.pixels)]))
+    return [np.mean(several, axis=0) for several in scans.values()]

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.covariance import ledoit_wolf
 
-from nc_scan.detectors.patch.standouts import standouts
 from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.cross import leave_out
-from nc_scan.evaluation.fit import fit_calibration, logistic
+from nc_scan.evaluation.fit import direction, fit_calibration, logistic, shrunk_covariance
 from nc_scan.evaluation.rules import calibrated
 from nc_scan.evaluation.table import Row
 
@@ -58,24 +58,37 @@ def test_what_is_planted_is_found_and_what_is_not_is_rarely_named(labels: int) -
     assert np.mean(alarms) <= 0.02
 
 
-def test_no_feature_speaks_against_a_backdoor() -> None:
+def test_the_direction_is_that_of_the_difference_in_units_of_the_clean_spread() -> None:
     rng = np.random.default_rng(0)
-    features = rng.normal(size=(200, 3))
-    planted = features[:, 0] - features[:, 1] > 0  # the second one misleads
-    _, coefficients = logistic(features, planted, np.ones(200))
-    assert coefficients[0] > 1
-    assert coefficients[1] == 0
+    clean = rng.normal(size=(4000, 3)) * (1.0, 2.0, 4.0)
+    weights = direction(clean, clean + np.array([1.0, 4.0, 16.0]))
+    assert weights / weights[0] == pytest.approx([1.0, 1.0, 1.0], rel=0.2)
+    assert (clean @ weights).std(ddof=1) == pytest.approx(1)
+
+
+def test_no_feature_speaks_against_a_backdoor() -> None:
+    clean = np.random.default_rng(0).normal(size=(200, 3))
+    weights = direction(clean, clean + np.array([3.0, -3.0, 0.0]))
+    assert weights[0] > 0.9
+    assert weights[1] == 0
+
+
+@pytest.mark.parametrize("count", [8, 24, 200])
+def test_the_covariance_is_drawn_as_far_as_sklearn_draws_it(count: int) -> None:
+    values = np.random.default_rng(count).normal(size=(count, 3)) * (0.1, 0.4, 0.5)
+    assert shrunk_covariance(values) == pytest.approx(ledoit_wolf(values)[0])
+
+
+def test_the_odds_are_even_between_the_kinds_and_finite_where_nothing_overlaps() -> None:
+    intercept, slope = logistic(np.array([-1.0, 0.0, 1.0, 5.0, 6.0, 7.0]), 3)
+    assert -intercept / slope == pytest.approx(3.0, abs=0.2)
+    assert 1 < slope < 20
 
 
 def test_scans_of_one_model_share_its_weight() -> None:
     rows = zoo(40, 2)
     twice = [dataclasses.replace(row, seed=seed) for row in rows for seed in (0, 1)]
-    one, both = fit_calibration(rows), fit_calibration(twice)
-    assert both.models == one.models
-    assert both.gap == pytest.approx(one.gap, rel=1e-3)
-    assert both.p_value(standouts(rows[1].norms, 1024)[0]) == pytest.approx(
-        one.p_value(standouts(rows[1].norms, 1024)[0]), rel=0.05
-    )
+    assert fit_calibration(twice) == fit_calibration(rows)
 
 
 @pytest.mark.parametrize("attack", ["all-to-all", "sig"])

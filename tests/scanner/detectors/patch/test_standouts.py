@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc_scan.detectors.patch.standouts import MOST, standouts
+from nc_scan.detectors.patch.standouts import MOST, spacing, standouts
 
 NORMS = st.lists(st.floats(0.01, 900), min_size=2, max_size=40)
 
 
 def test_one_small_label() -> None:
-    one, *_ = standouts([8.0, 40.0, 80.0, 20.0, 40.0], 1024)
+    one, *_ = standouts([8.0, 40.0, 80.0, 20.0, 40.0, 90.0, 30.0, 60.0, 30.0, 40.0], 1024)
     assert one.labels == (0,)
     assert one.gap == pytest.approx(math.log(20 / 8))
     assert one.depth == pytest.approx(math.log(40 / 8))
@@ -21,10 +21,24 @@ def test_one_small_label() -> None:
 
 
 def test_three_small_labels() -> None:
-    group = standouts([30.0, 7.0, 9.0, 10.0, 32.0, 35.0, 40.0], 1024)[2]
+    group = standouts([30.0, 7.0, 9.0, 10.0, 32.0, 35.0, 40.0, 50.0, 60.0, 70.0], 1024)[2]
     assert group.labels == (1, 2, 3)
     assert group.gap == pytest.approx(math.log(3.0))
-    assert group.depth == pytest.approx(math.log(33.5 / 10), abs=0.01)
+    assert group.depth == pytest.approx(math.log(40.0 / 10))
+
+
+@pytest.mark.parametrize("labels", [2, 3, 5])
+def test_among_few_labels_a_gap_counts_for_less(labels: int) -> None:
+    few = standouts([8.0, *[24.0] * (labels - 1)], 1024)[0]
+    many = standouts([8.0, *[24.0] * 9], 1024)[0]
+    assert few.gap < many.gap
+    assert few.gap * spacing(labels) == pytest.approx(many.gap * spacing(10), rel=1e-6)
+
+
+@pytest.mark.parametrize(("labels", "expected"), [(2, 1.128), (3, 0.846), (10, 0.537), (100, 0.359)])
+def test_spacing_of_normal_values(labels: int, expected: float) -> None:
+    """Expected order statistics as tabulated by Harter (1961), which the approximation meets within five per cent."""
+    assert spacing(labels) == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.parametrize(("labels", "groups"), [(2, 1), (3, 1), (4, 1), (5, 2), (7, 3), (10, 3), (1000, 3)])
