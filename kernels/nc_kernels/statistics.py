@@ -54,7 +54,12 @@ def mad(values: Any, *, backend: str | None = None) -> tuple[Any, Any]:
 
 
 def anomaly_index(
-    values: Any, *, side: Side = "low", constant: float = NORMAL_CONSISTENCY, backend: str | None = None
+    values: Any,
+    *,
+    side: Side = "low",
+    constant: float = NORMAL_CONSISTENCY,
+    among: Any = None,
+    backend: str | None = None,
 ) -> Any:
     """Each value's distance from its row's median in robust standard deviations: |v - median| / (constant MAD).
 
@@ -65,12 +70,13 @@ def anomaly_index(
         values: (rows, N) or (N,); see `mad`.
         side: `low` counts only values below the median (the others get 0), `high` those above, `both` all.
         constant: 1.4826 as in Neural Cleanse (Wang et al. 2019, section 3).
+        among: the values (rows, M) or (M,) whose median and MAD they are held against; by default their own.
         backend: see `nc_kernels.choose_backend`.
 
     Returns:
         The indices, >= 0, in the shape and dtype of values.
     """
-    median, deviation = mad(values, backend=backend)
+    median, deviation = mad(values if among is None else among, backend=backend)
     values = values.detach() if is_tensor(values) else values
     with np.errstate(invalid="ignore"):  # inf - inf is NaN
         distance = values - median[..., None]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -75,6 +77,8 @@ class LabelResult:
         status: `converged`, `not_converged` (no trigger reached the success rate asked for) or `skipped`.
         probability: calibrated probability that a backdoor leads to this label; None where the method has none.
         trigger: the recovered trigger.
+        drawn: whether it is one of those that tell what is usual: all labels, or where there are many a random sample.
+            The others were singled out, by a short look at all, for their small triggers.
     """
 
     label: int
@@ -85,6 +89,7 @@ class LabelResult:
     status: Status
     probability: float | None = None
     trigger: Trigger | None = field(default=None, repr=False, compare=False)
+    drawn: bool = True
 
 
 @dataclass(frozen=True)
@@ -248,8 +253,34 @@ class Acceptance:
     until: str
 
 
-@dataclass(frozen=True)
-class ScanResult:
+class Reportable:
+    """What a result can do with the reports: they are made of results, and found by name only when one is asked for."""
+
+    def to_json(self) -> str:
+        """The JSON report, described by `nc_scan.reports.as_json.schema()`."""
+        return self._rendered("json")
+
+    def save(self, path: str | Path) -> None:
+        """Writes a report: the page for a name that ends in .html, JSON for one in .json, else a folder with all.
+
+        Raises ReportError.
+        """
+        path = Path(path)
+        if path.suffix in (".json", ".html"):
+            import_module("nc_scan.reports.files").write(path, self._rendered(path.suffix[1:]))
+        else:
+            import_module("nc_scan.reports.folder").write_report(self, path)
+
+    def _rendered(self, name: str) -> str:
+        return str(import_module("nc_scan.reports.formats").FORMATS[name].render([self]))
+
+    def _repr_html_(self) -> str:
+        """The page, in a frame of its own, for notebooks."""
+        return str(import_module("nc_scan.reports.as_html").in_frame(self))
+
+
+@dataclass(frozen=True, repr=False)
+class ScanResult(Reportable):
     """One scan of one model.
 
     Attributes:
@@ -310,9 +341,20 @@ class ScanResult:
     accepted: Acceptance | None = None
     evidence: tuple[Evidence, ...] = ()
 
+    def __repr__(self) -> str:
+        """One line: the values themselves take screens."""
+        return f"<ScanResult {self.verdict}{_labels(self.target_labels)}: {self.path!r}, {len(self.labels)} labels>"
 
-@dataclass(frozen=True)
-class FailedScan:
+    def plot(self) -> Any:
+        """A matplotlib figure: the norms of all labels, and the trigger of the smallest. Raises ReportError.
+
+        Needs `nc-scan[plot]`.
+        """
+        return import_module("nc_scan.reports.as_figure").to_figure(self)
+
+
+@dataclass(frozen=True, repr=False)
+class FailedScan(Reportable):
     """A scan without a result: `failed`, or `not_applicable` where the model is no image classifier.
 
     It has the names that all reports need in common with `ScanResult`. `sha256` is None where the file could not be
@@ -327,6 +369,14 @@ class FailedScan:
     finished: str = ""
     target_labels: tuple[int, ...] = ()
     accepted: Acceptance | None = None
+
+    def __repr__(self) -> str:
+        """One line."""
+        return f"<FailedScan {self.verdict}: {self.path!r}, {self.reasons[0]}>"
+
+
+def _labels(labels: tuple[int, ...]) -> str:
+    return f", label{'s' if len(labels) > 1 else ''} {', '.join(map(str, labels))}" if labels else ""
 
 
 Outcome = ScanResult | FailedScan

@@ -90,7 +90,9 @@ def _opinion(evidence: Evidence, contract: InputContract, share: float, calibrat
     if evidence.not_run is not None:
         return Decision("inconclusive", (), (evidence.not_run,), None)
     if evidence.detector == "patch":
-        return judge_patches(evidence.labels, contract.pixels, share, calibration)
+        opinion = judge_patches(evidence.labels, contract.pixels, share, calibration)
+        notes = (evidence.reason,) if evidence.reason else ()
+        return dataclasses.replace(opinion, reasons=opinion.reasons + notes)
     if evidence.detector == "paper":
         return judge_as_paper(evidence.labels)
     return judge_p_value(evidence, share)
@@ -120,7 +122,8 @@ def judge_patches(labels: Sequence[LabelResult], pixels: int, share: float, cali
     replayed, and where a label has no trigger at all: what no search reaches may be hidden from it.
     """
     searched = [label for label in labels if label.status != "skipped"]
-    groups = standouts([label.norm for label in searched], pixels, [label.label for label in searched])
+    drawn = [label.drawn for label in searched]
+    groups = standouts([label.norm for label in searched], pixels, [label.label for label in searched], drawn)
     best = min(groups, key=calibration.p_value)
     p_value, likely = calibration.p_value(best), calibration.probability(best)
     verdict, targets, reasons = _weigh(searched, best.labels, pixels, p_value, share)

@@ -13,7 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,30 +24,46 @@ import onnx
 import onnxruntime
 import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from tests.bench.architectures import ARCHITECTURES
 from tests.scanner.graph import models
 from torch import Tensor, nn
 
 from nc_scan.graph import to_torch
 from nc_trainers.models.pytorch import resnet, simple_cnn
-from nc_trainers.models.vit import vit_tiny
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "results" / "importer.md"
-SHAPE = (3, 32, 32)
-# Network, images a batch, rounds.
-NETWORKS = {
-    "Simple-CNN": (simple_cnn, 64, 25),
-    "ResNet": (resnet, 32, 15),
-    "ViT, 4 blocks of 128": (vit_tiny, 64, 15),
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network with random weights, how many images (3, side, side) it reads at once, and how often it is timed."""
+
+    build: Callable[[], nn.Module]
+    side: int
+    batch: int
+    rounds: int
+
+
+CASES = {
+    "Simple-CNN": Case(partial(simple_cnn, (3, 32, 32), 10), 32, 64, 25),
+    "the paper's ResNet": Case(partial(resnet, (3, 32, 32), 10), 32, 16, 15),
+    **{name: Case(build, 32 if name == "ViT" else 96, 4, 15) for name, build in ARCHITECTURES.items()},
 }
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Processor seconds of forward plus input gradient: the least of all rounds, and the median of their ratios."""
+    """Processor seconds of forward plus input gradient: the least of all rounds, and the median of their ratios.
+
+    `operator` is torch's operator whose own time grows most by the import, `growth` by how much of the native whole.
+    """
 
     native: float
     imported: float
     median_ratio: float
+    operator: str
+    growth: float
 
     @property
     def ratio(self) -> float:
@@ -52,17 +71,21 @@ class Cost:
         return self.imported / self.native
 
 
-def cost(name: str) -> Cost:
-    """Measures one of NETWORKS with random weights on images (batch, 3, 32, 32)."""
-    network, batch, rounds = NETWORKS[name]
-    native = models.randomized(network(SHAPE, 10), seed=0).requires_grad_(False)
-    imported = to_torch(models.export(native, 18, dynamo=True, size=SHAPE[1]))
-    images = torch.rand(batch, *SHAPE)
+def cost(case: Case, dtype: torch.dtype) -> Cost:
+    """Measures a network in a dtype, on images in the memory format that the search gives them."""
+    native = models.randomized(case.build(), seed=0).requires_grad_(False)
+    imported = to_torch(models.export(native, 18, dynamo=True, size=case.side)).to(dtype)
+    native = native.to(dtype)
+    images = torch.rand(case.batch, 3, case.side, case.side).to(dtype, memory_format=torch.channels_last)
     for module in (native, imported):
         _seconds(module, images)
-    times = [(_seconds(native, images), _seconds(imported, images)) for _ in range(rounds)]
+    times = [(_seconds(native, images), _seconds(imported, images)) for _ in range(case.rounds)]
     shortest = [min(column) for column in zip(*times, strict=True)]
-    return Cost(shortest[0], shortest[1], statistics.median(ours / theirs for theirs, ours in times))
+    by_operator = [_by_operator(module, images) for module in (native, imported)]
+    more = {name: seconds - by_operator[0].get(name, 0.0) for name, seconds in by_operator[1].items()}
+    worst = max(more, key=more.__getitem__)
+    median = statistics.median(ours / theirs for theirs, ours in times)
+    return Cost(*shortest, median, worst, more[worst] / sum(by_operator[0].values()))
 
 
 def _seconds(module: nn.Module, images: Tensor) -> float:
@@ -71,10 +94,22 @@ def _seconds(module: nn.Module, images: Tensor) -> float:
     return time.process_time() - start
 
 
+def _by_operator(module: nn.Module, images: Tensor) -> dict[str, float]:
+    """The seconds that each of torch's operators takes itself, the least of three runs."""
+    found: dict[str, float] = {}
+    for _ in range(3):
+        with torch.profiler.profile() as profile:
+            _gradient(module, images)
+        for event in profile.key_averages():
+            seconds = event.self_cpu_time_total / 1e6
+            found[event.key] = min(seconds, found.get(event.key, seconds))
+    return found
+
+
 def _gradient(module: nn.Module, images: Tensor) -> Tensor:
     """Of the scores of the first label by the images."""
     images = images.detach().requires_grad_()
-    return torch.autograd.grad(module(images)[:, 0].sum(), images)[0]
+    return torch.autograd.grad(module(images)[:, 0].float().sum(), images)[0]
 
 
 def import_cost() -> tuple[float, float, float]:
@@ -133,28 +168,34 @@ def _quantized(model: onnx.ModelProto, images: np.ndarray) -> dict[str, onnx.Mod
         return {**made, "dynamic": onnx.load(target)}
 
 
-def document(costs: dict[str, Cost], imported: tuple[float, float, float], angles: dict[tuple[str, str], float]) -> str:
+Costs = dict[tuple[str, str], Cost]
+
+
+def document(costs: Costs, imported: tuple[float, float, float], angles: dict[tuple[str, str], float]) -> str:
     """docs/results/importer.md."""
     lines = [
         "# The importer",
         "",
         "Written by `python -m tests.bench.importer --write` on two cores of "
-        f"{_processor()}, torch {torch.__version__.split('+')[0]}, onnxruntime {onnxruntime.__version__}, float32.",
+        f"{_processor()}, torch {torch.__version__.split('+')[0]}, onnxruntime {onnxruntime.__version__}.",
         "Which operators are supported, and how many cases of ONNX's backend suite pass: "
         "[operators.md](../operators.md).",
         "",
         "## Speed",
         "",
         "Processor time of forward plus the gradient to the input, against the same network in torch, both in turn on",
-        "one thread. The times are the shortest, the median is that of the rounds' ratios. The paper's networks with",
-        "random weights on 32x32 images, as `torch.onnx.export(dynamo=True)` writes them.",
+        "one thread. The times are the shortest, the median is that of the rounds' ratios; `beyond native` is torch's",
+        "operator whose own time grows most by the import, with its share of the native whole. Random weights, as",
+        "`torch.onnx.export(dynamo=True)` writes them: the paper's networks, and blocks of those that people use",
+        "(`tests/bench/architectures.py`). Without instructions for bfloat16 a processor emulates it.",
         "",
-        "| network | native, ms | imported, ms | ratio | median ratio |",
-        "|---|---|---|---|---|",
+        "| network | dtype | native, ms | imported, ms | ratio | median ratio | beyond native |",
+        "|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {name} | {c.native * 1e3:.1f} | {c.imported * 1e3:.1f} | {c.ratio:.3f} | {c.median_ratio:.3f} |"
-        for name, c in costs.items()
+        f"| {name} | {dtype} | {c.native * 1e3:.1f} | {c.imported * 1e3:.1f} | {c.ratio:.3f} | {c.median_ratio:.3f} "
+        f"| {c.operator} {c.growth:+.1%} |"
+        for (name, dtype), c in costs.items()
     ]
     size, seconds, growth = imported
     lines += [
@@ -184,10 +225,11 @@ def _processor() -> str:
 
 def main() -> None:
     torch.set_num_threads(1)
-    costs = {}
-    for name in NETWORKS:
-        costs[name] = cost(name)
-        print(f"{name}: {costs[name].ratio:.3f} times the native network, median {costs[name].median_ratio:.3f}")
+    costs: Costs = {}
+    for (name, case), (words, dtype) in product(CASES.items(), DTYPES.items()):
+        found = costs[name, words] = cost(case, dtype)
+        print(f"{name}, {words}: {found.ratio:.3f} times the native network, median {found.median_ratio:.3f};", end=" ")
+        print(f"{found.operator} {found.growth:+.1%}", flush=True)
     imported = import_cost()
     print("import of {:.0f} MB: {:.2f} s, {:.2f} times its size in memory".format(*imported))
     angles = cosines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from nc_scan.reports.pictures import (
 from nc_scan.reports.predictions import predicted
 from nc_scan.reports.shown import shown
 from nc_scan.reports.sizes import in_words, sizes_chart
-from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called
+from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called, rarity
 from nc_scan.results import LabelResult, Outcome, ScanResult
 
 # The parts of the page below the verdict, in order: templates/sections/NAME.html.jinja. A detector with evidence of
@@ -86,6 +87,7 @@ def to_html(outcome: Outcome) -> str:
         triggers=list(_triggers(outcome)),
         probes=list(_probes(outcome)),
         masks=list(_masks(outcome)),
+        rarity=rarity(outcome),
         sections=SECTIONS,
         sizes=sizes_chart(outcome),
         sizes_in_words=in_words(outcome),
@@ -98,6 +100,12 @@ def to_html(outcome: Outcome) -> str:
         by_norm=sorted(outcome.labels, key=lambda label: label.norm),
         configuration=json.dumps(outcome.configuration, indent=2, ensure_ascii=False),
     )
+
+
+def in_frame(outcome: Outcome) -> str:
+    """The page in a frame that keeps its styles from those of a notebook."""
+    page = html.escape(to_html(outcome), quote=True)
+    return f'<iframe srcdoc="{page}" sandbox style="width: 100%; height: 40rem; border: 0"></iframe>'
 
 
 def shown_labels(result: ScanResult) -> list[LabelResult]:

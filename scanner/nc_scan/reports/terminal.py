@@ -48,6 +48,8 @@ def headline(result: ScanResult) -> RenderableType:
         verdict.append(f" {targets(result)}", style=f"bold {COLORS[result.verdict]}")
     if result.confidence is not None:
         verdict.append(f"  probability {result.confidence:.1%}")
+    if result.p_value is not None:
+        verdict.append(f"  p {result.p_value:.2g}", style="dim")
     lines = [verdict, Text(result.path, style="dim", overflow="fold")]
     return _indented(Group(*lines, *([Text(acceptance(result))] if result.accepted else [])))
 

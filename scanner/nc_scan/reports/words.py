@@ -38,6 +38,15 @@ def acceptance(outcome: Outcome) -> str:
     return f"Accepted by {accepted.by} until {accepted.until}: {accepted.reason}" if accepted else ""
 
 
+def rarity(result: ScanResult) -> str:
+    """How often a clean model gives such evidence, in a sentence; empty where the method does not say."""
+    if result.p_value is None:
+        return ""
+    allowed = "" if result.false_alarms is None else f"; up to {result.false_alarms:.2g} are called backdoored"
+    basis = f" ({result.basis})" if result.basis else ""
+    return f"Share of clean models with evidence as strong: {result.p_value:.2g}{allowed}{basis}"
+
+
 def called(outcome: Outcome, label: int) -> str:
     """A label's number, with its name where the model's metadata has one: `3 (cat)`. Names are the author's words."""
     names = outcome.contract.label_names if isinstance(outcome, ScanResult) else ()

@@ -4,7 +4,24 @@ from nc_scan.search.budget import Budget
 from nc_scan.search.found import Found
 from nc_scan.search.objective import Scores, away, towards
 from nc_scan.search.passes import passes_on
-from nc_scan.search.search import Search, Start
+from nc_scan.search.race import Rung, race, race_passes
+from nc_scan.search.search import Search, Start, StartOf, start_from
 from nc_scan.search.settings import Round, SearchSettings
 
-__all__ = ["Budget", "Found", "Round", "Scores", "Search", "SearchSettings", "Start", "away", "passes_on", "towards"]
+__all__ = [
+    "Budget",
+    "Found",
+    "Round",
+    "Rung",
+    "Scores",
+    "Search",
+    "SearchSettings",
+    "Start",
+    "StartOf",
+    "away",
+    "passes_on",
+    "race",
+    "race_passes",
+    "start_from",
+    "towards",
+]

@@ -29,6 +29,12 @@ class Start:
 StartOf = Callable[[Sequence[int]], Start]
 
 
+def start_from(found: Sequence[Found], device: torch.device) -> Start:
+    """One search at each of the triggers, with the λ that it was found with."""
+    params = {name: torch.cat([one.params[name] for one in found]).to(device) for name in found[0].params}
+    return Start(params, torch.tensor([one.cost for one in found], device=device))
+
+
 @dataclass(frozen=True)
 class Search:
     """Searches over the same images (B, C, H, W) in [0, 1] with their own labels (B,); `generator` orders them."""
@@ -84,4 +90,5 @@ class Search:
             status="converged" if progress.works()[row] else "not_converged",
             cost=float(progress.cost[row]),
             success=float(progress.success[row]),
+            loss=float(progress.loss[row]),
         )

@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from nc_scan.digest import external_digests, file_digest
+from nc_scan.errors import RegistryError
 from nc_scan.registry import locate
 from nc_scan.results import FailedScan, Outcome
 
@@ -73,3 +74,27 @@ def test_other_files_are_scanned_where_they_lie(snapshot: Path, tmp_path: Path) 
         found: list[Path] = []
         target.scan(lambda path, found=found: found.append(path) or FailedScan("failed", ("x",), "", None, {}))
         assert found == [Path(target.address)]
+
+
+def test_a_model_that_is_a_link_out_of_the_repository_is_refused(snapshot: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.onnx").write_bytes((snapshot / "model.onnx").read_bytes())
+    (snapshot / "model.onnx").unlink()
+    (snapshot / "model.onnx").symlink_to(tmp_path / "elsewhere.onnx")
+    (target,) = locate(snapshot)
+    with pytest.raises(RegistryError, match="link out of its repository"):
+        target.scan(look)
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n", "git lfs pull"),
+        (b"/annex/objects/SHA256E-s12345--00.onnx\n", "git annex get"),
+    ],
+)
+def test_a_pointer_is_called_one(content: bytes, advice: str, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    (target,) = locate(tmp_path)
+    outcome = target.scan()
+    assert isinstance(outcome, FailedScan)
+    assert advice in outcome.reasons[0]

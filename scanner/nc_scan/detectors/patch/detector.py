@@ -33,16 +33,30 @@ class PatchSearch:
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The evidence of every label; which of it counts is for the verdict to say."""
+        labels = subject.contract.labels
+        choice = self.settings.shortlist_for(labels)
+        drawn = choice.draw(labels, generator) if choice else range(labels)
         found = smallest_patches(
             subject.scores,
             torch.from_numpy(probes.search).to(subject.device),
-            range(subject.contract.labels),
+            range(labels),
             self.settings,
             affine=subject.affine,
             generator=generator,
             budget=budget,
+            drawn=drawn,
         )
-        triggers = [Trigger(one.params["mask"][0, 0].numpy(), one.params["pattern"][0].numpy()) for one in found]
-        rates = replay(subject, probes, dict(enumerate(triggers)))
-        labels = weigh(triggers, [one.status for one in found], rates)
-        return Evidence(self.name, tuple(sorted(self.covers)), labels=labels)
+        triggers = {
+            one.goal: Trigger(one.params["mask"][0, 0].numpy(), one.params["pattern"][0].numpy()) for one in found
+        }
+        rates = replay(subject, probes, triggers)
+        weighed = weigh(triggers, [one.status for one in found], rates, frozenset(drawn))
+        covers = tuple(sorted(self.covers))
+        if choice is None:
+            return Evidence(self.name, covers, labels=weighed)
+        reason = (
+            f"{len(found)} of {labels} labels were searched in full: the likeliest by a short look at all of them, "
+        )
+        reason += f"and {len(drawn)} drawn at random to tell what is usual"
+        counts = {"labels": float(labels), "labels_searched": float(len(found)), "labels_drawn": float(len(drawn))}
+        return Evidence(self.name, covers, reason, labels=weighed, statistics=counts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -15,13 +17,28 @@ CHANNELS = 3  # of which each block tries every combination of dark and bright; 
 OUT_OF_REACH = -100.0  # nats: below that a label's log probability is counted no lower, so that it stays finite
 
 
+class BlockEffects(NamedTuple):
+    """What blocks do to the mean log probability of each label, in nats.
+
+    `change` (blocks, colours, labels) by each block of each colour, `plain` (labels,) without any.
+    """
+
+    change: Tensor
+    plain: Tensor
+
+    @property
+    def nearest(self) -> Tensor:
+        """The mean log probability of each label (labels,) under the block that raises it most."""
+        return self.plain + self.change.flatten(0, 1).amax(0)
+
+
 def screened_images(channels: int, height: int, width: int, probes: int = PROBES) -> int:
     """How many images with a block on them the screening computes with so many probes of that size."""
     return block_count(height, width) * len(cube_corners(channels)) * min(PROBES, probes)
 
 
-def block_effects(scores: Scores, images: Tensor, affine: Affine, run_all: RunAll) -> Tensor:
-    """Mean change of each label's log probability (blocks, colours, labels) by an opaque block, over a few probes.
+def block_effects(scores: Scores, images: Tensor, affine: Affine, run_all: RunAll) -> BlockEffects:
+    """The mean change of each label's log probability by an opaque block, over a few probes.
 
     This is occlusion sensitivity (Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014,
     section 4.1) with the corners of the colour cube in place of grey. A forward pass tells it for all labels at once.
@@ -44,7 +61,7 @@ def block_effects(scores: Scores, images: Tensor, affine: Affine, run_all: RunAl
     blocks = torch.arange(-1, count, device=images.device)  # the first is nowhere: the probes as they are
     sums = run_all(one_pass, [(part, block) for block in blocks for part in parts])
     by_block = torch.stack([values for (values,) in sums]).view(count + 1, len(parts), len(colours), -1).sum(1)
-    return (by_block[1:] - by_block[:1]) / len(probes)
+    return BlockEffects((by_block[1:] - by_block[:1]) / len(probes), by_block[0, 0] / len(probes))
 
 
 def block_numbers(height: int, width: int) -> Tensor:

@@ -5,7 +5,41 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from nc_scan.search import Round, SearchSettings
+import torch
+
+from nc_scan.search import Round, Rung, SearchSettings, race_passes
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Which of many labels are searched in full.
+
+    Attributes:
+        many: models with more labels than this have a shortlist; in others every label is searched in full.
+        drawn: so many labels, drawn at random, are on it: what is usual for this model is told by them.
+        raced: so many come from a race of all labels.
+        nearest: and so many are those that a single block brings nearest.
+        rungs: the race.
+    """
+
+    many: int = 48
+    drawn: int = 10
+    raced: int = 12
+    nearest: int = 4
+    rungs: tuple[Rung, ...] = (Rung(4, 4, 4), Rung(8, 8, 4), Rung(16, 8, 4))
+
+    @property
+    def searched(self) -> int:
+        """How many labels are searched in full, at most."""
+        return self.drawn + self.raced + self.nearest
+
+    def draw(self, labels: int, generator: torch.Generator) -> list[int]:
+        """The labels drawn at random, of so many."""
+        return sorted(torch.randperm(labels, generator=generator)[: self.drawn].tolist())
+
+    def race_passes(self, labels: int) -> int:
+        """How many image passes the race of so many labels takes."""
+        return race_passes(labels, self.rungs, self.raced)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,17 +52,23 @@ class PatchSettings(SearchSettings):
             starts; none where it is 0.
         small: so is every label whose trigger is smaller than this share of the median of all.
         polish: the rounds of the last search, which starts at the suspects' triggers, at half the rates.
+        shortlist: how labels are chosen where there are many; None searches for all in full.
     """
 
     guided: bool = False
     suspects: int = 0
     small: float = 0.0
     polish: tuple[Round, ...] = ()
+    shortlist: Shortlist | None = None
 
     def polishing(self) -> PatchSettings:
         """The settings of the last search."""
         rates = {name: rate / 2 for name, rate in self.rates.items()}
         return dataclasses.replace(self, rounds=self.polish, rates=rates, suspects=0, polish=())
+
+    def shortlist_for(self, labels: int) -> Shortlist | None:
+        """How they are chosen among so many labels, None where all are searched in full."""
+        return self.shortlist if self.shortlist and labels > self.shortlist.many else None
 
     def again(self, suspects: int) -> int:
         """How many image passes the second look at so many suspects takes."""
@@ -45,5 +85,6 @@ ADAPTIVE = PatchSettings(
     suspects=2,
     small=0.5,
     polish=(Round(80, 1, 32),),
+    shortlist=Shortlist(),
 )
 """λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from nc_scan.detectors.patch.screening import block_effects, screened_images
 from nc_scan.detectors.patch.settings import PatchSettings
-from nc_scan.detectors.patch.start import first_starts, start_from
-from nc_scan.search import Budget, Found, Scores, Search, passes_on, towards
+from nc_scan.detectors.patch.shortlist import shortlisted
+from nc_scan.detectors.patch.start import first_starts
+from nc_scan.search import Budget, Found, Scores, Search, passes_on, start_from, towards
 from nc_scan.search.objective import Objective
-from nc_scan.triggers import UNCHANGED, Affine, Patch
+from nc_scan.triggers import UNCHANGED, Affine, Params, Patch
 
 
 def smallest_patches(
@@ -26,6 +27,7 @@ def smallest_patches(
     affine: Affine = UNCHANGED,
     generator: torch.Generator,
     budget: Budget,
+    drawn: Sequence[int] = (),
 ) -> list[Found]:
     """Solves min over m, Δ of CE(scores((1 - m) x + m Δ), label) + λ |m| for every label (paper, section 3.2).
 
@@ -33,22 +35,35 @@ def smallest_patches(
     for are searched for again, from other random starts beside the guided one, and the smaller trigger of the two is
     polished with larger batches. A backdoor may lead to several labels: all those with a small trigger are looked at.
 
+    Where there are many labels only those that a short look at all of them singles out, and the `drawn` ones, are
+    searched for.
+
     Args:
         scores: logits (N, labels), float32 and differentiable, of (N, C, H, W) in the model's own value range.
         images: probes (B, C, H, W) in [0, 1], on the device to compute on.
         affine: how the model reads a pixel.
         generator: decides the starts and the order of the probes.
+        drawn: labels that are searched for in any case.
 
     Returns:
-        what was found for each label, in order. A label is `not_converged` where no trigger reached the success rate;
-        its mask then covers the whole image, but for settings that return the last trigger.
+        what was found for each label that was searched for, in order. A label is `not_converged` where no trigger
+        reached the success rate; its mask then covers the whole image, but for settings that return the last trigger.
     """
     with passes_on(images.device) as run_all:
         effects = block_effects(scores, images, affine, run_all) if settings.guided else None
         budget.spend(guiding_passes(images.shape[1:]) if settings.guided else 0)
         objective = Objective(Patch(), scores, affine, towards, run_all)
         search = Search(objective, images, torch.zeros(len(images), dtype=torch.int64), generator, budget)
-        anew = partial(first_starts, effects=effects, images=images, settings=settings, generator=generator)
+        choice, reached = settings.shortlist_for(len(labels)), dict[int, Params]()
+        if choice and effects:
+            reached = shortlisted(search, labels, effects, settings, choice)
+            chosen = set(reached) | set(drawn)
+            labels = [label for label in labels if label in chosen]
+            budget.foresee((len(labels) - choice.searched) * settings.passes)
+        change = effects.change if effects else None
+        anew = partial(
+            first_starts, effects=change, images=images, settings=settings, generator=generator, reached=reached
+        )
 
         found = {one.goal: one for one in search(labels, anew, settings)}
         suspects = suspected(found, settings)
@@ -64,8 +79,11 @@ def smallest_patches(
 
 def foreseen_passes(settings: PatchSettings, labels: int, size: Sequence[int]) -> int:
     """How many image passes the search on images of that size (C, H, W) takes, with the least number of suspects."""
-    second = settings.again(min(settings.suspects, labels))
-    return (guiding_passes(size) if settings.guided else 0) + labels * settings.passes + second
+    guiding = guiding_passes(size) if settings.guided else 0
+    choice = settings.shortlist_for(labels)
+    full = choice.searched if choice else labels
+    race = choice.race_passes(labels) if choice else 0
+    return guiding + race + full * settings.passes + settings.again(min(settings.suspects, labels))
 
 
 def guiding_passes(size: Sequence[int]) -> int:

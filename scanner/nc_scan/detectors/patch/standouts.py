@@ -42,13 +42,17 @@ class Standout:
         return self.gap, self.depth, self.size
 
 
-def standouts(norms: Sequence[float], pixels: int, labels: Sequence[int] | None = None) -> tuple[Standout, ...]:
+def standouts(
+    norms: Sequence[float], pixels: int, labels: Sequence[int] | None = None, drawn: Sequence[bool] | None = None
+) -> tuple[Standout, ...]:
     """The groups of one, two and three labels with the smallest triggers, as far as most labels stay outside.
 
     Args:
         norms: L1 norms of the masks, in pixels, of two labels or more.
         pixels: of the whole image.
         labels: whose norms these are; by default 0, 1, ...
+        drawn: which of them tell what is usual; by default all. Where only some of many labels were searched for, the
+            others were singled out for their small triggers, and their median is not that of all.
 
     Of two labels one may stand out from the other, so there is always a group of one. Raises ValueError for fewer than
     two norms.
@@ -58,13 +62,14 @@ def standouts(norms: Sequence[float], pixels: int, labels: Sequence[int] | None 
     logs = np.log(np.maximum(np.asarray(norms, np.float64), SMALLEST_NORM))
     order = np.argsort(logs, kind="stable")
     names = list(range(len(logs))) if labels is None else list(labels)
+    usual = np.ones(len(logs), bool) if drawn is None or not any(drawn) else np.asarray(drawn, bool)
     most = max(1, min(MOST, (len(logs) - 1) // 2))
     apart = max(1.0, spacing(len(logs)) / spacing(ENOUGH))
     return tuple(
         Standout(
             tuple(names[place] for place in order[:count]),
             gap=float(logs[order[count]] - logs[order[count - 1]]) / apart,
-            depth=float(np.median(logs[order[count:]]) - logs[order[count - 1]]) / apart,
+            depth=(_median(logs, usual, order[count:]) - float(logs[order[count - 1]])) / apart,
             size=float(np.log(pixels) - logs[order[count - 1]]),
         )
         for count in range(1, most + 1)
@@ -75,3 +80,9 @@ def spacing(labels: int) -> float:
     """How far the smallest of so many normal values lies below the next, in standard deviations (Blom 1958)."""
     quantile = NormalDist().inv_cdf
     return quantile((2 - 0.375) / (labels + 0.25)) - quantile((1 - 0.375) / (labels + 0.25))
+
+
+def _median(logs: np.ndarray, usual: np.ndarray, outside: np.ndarray) -> float:
+    """Of those outside the group that tell what is usual; of all outside, where none of them does."""
+    telling = outside[usual[outside]]
+    return float(np.median(logs[telling if len(telling) else outside]))

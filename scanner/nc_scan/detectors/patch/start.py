@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Generator, Tensor
 
 from nc_scan.detectors.patch.screening import block_numbers, cube_corners
 from nc_scan.detectors.patch.settings import PatchSettings
-from nc_scan.search import Found, Start
+from nc_scan.search import Start
 from nc_scan.triggers import Params, Patch
 
 MOVES = 1e-3  # nats: where no block moves a label by more, its guided mask is faint or empty
 
 
 def first_starts(
-    labels: Sequence[int], effects: Tensor | None, images: Tensor, settings: PatchSettings, generator: Generator
+    labels: Sequence[int],
+    effects: Tensor | None,
+    images: Tensor,
+    settings: PatchSettings,
+    generator: Generator,
+    reached: Mapping[int, Params] | None = None,
 ) -> Start:
     """The starts of a search: for each label one at the blocks that move it, if `effects` are known, the others random.
 
-    `effects` (blocks, colours, labels) are those of all labels.
+    `effects` (blocks, colours, labels) are those of all labels. `reached` are the triggers, one row each, at which the
+    search for some labels starts instead.
     """
     count = len(labels)
     params = Patch().start(images, count, settings.starts - (effects is not None), generator)
     if effects is not None:
         guided = guided_triggers(effects[:, :, list(labels)], images)
+        for row, label in enumerate(labels):
+            for name, values in (reached or {}).get(label, {}).items():
+                guided[name][row] = values[0]
         by_label = {name: values.view(count, -1, *values.shape[1:]) for name, values in params.items()}
         params = {
             name: torch.cat([guided[name][:, None], values], 1).flatten(0, 1) for name, values in by_label.items()
@@ -45,9 +54,3 @@ def guided_triggers(effects: Tensor, images: Tensor) -> Params:
     masks = share.square().T[:, None, numbers]
     patterns = cube_corners(images.shape[1]).to(images)[colour.T][:, numbers].permute(0, 3, 1, 2)
     return {"mask": masks, "pattern": patterns}
-
-
-def start_from(found: Sequence[Found], device: torch.device) -> Start:
-    """One search at each of the triggers, with the λ that it was found with."""
-    params = {name: torch.cat([one.params[name] for one in found]).to(device) for name in found[0].params}
-    return Start(params, torch.tensor([one.cost for one in found], device=device))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,15 +15,29 @@ SCALE_FLOOR = 0.2  # of the log norms: labels whose norms lie closer together th
 
 
 def weigh(
-    triggers: Sequence[Trigger], statuses: Sequence[Status], success_rates: Sequence[float]
+    triggers: Mapping[int, Trigger], statuses: Sequence[Status], success_rates: Sequence[float], drawn: frozenset[int]
 ) -> tuple[LabelResult, ...]:
-    """One LabelResult a label, with the paper's anomaly index (section 3.2) and the robust z-score on a log scale."""
-    norms = np.array([float(trigger.mask.sum()) for trigger in triggers])
-    indices = anomaly_index(norms, side="low")
-    columns = zip(triggers, statuses, success_rates, norms, indices, robust_z(norms), strict=True)
+    """One LabelResult a label, with the paper's anomaly index (section 3.2) and the robust z-score on a log scale.
+
+    Both are held against the norms of the labels that were `drawn` for that, all of them or a random sample; the others
+    were singled out for their small triggers.
+    """
+    norms = np.array([float(trigger.mask.sum()) for trigger in triggers.values()])
+    usual = norms[[label in drawn for label in triggers]]
+    indices = anomaly_index(norms, side="low", among=usual)
+    columns = zip(triggers.items(), statuses, success_rates, norms, indices, robust_z(norms, usual), strict=True)
     return tuple(
-        LabelResult(label, float(norm), float(index), float(score), rate, status, trigger=trigger)
-        for label, (trigger, status, rate, norm, index, score) in enumerate(columns)
+        LabelResult(
+            label,
+            float(norm),
+            float(index),
+            float(score),
+            rate,
+            status,
+            trigger=trigger,
+            drawn=label in drawn,
+        )
+        for (label, trigger), status, rate, norm, index, score in columns
     )
 
 

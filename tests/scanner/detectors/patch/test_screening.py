@@ -33,7 +33,7 @@ def sees_yellow(images: Tensor) -> Tensor:
 
 def effects_of(scores, images: Tensor, affine: Affine = UNCHANGED) -> Tensor:
     with passes_on(torch.device("cpu")) as run_all:
-        return block_effects(scores, images, affine, run_all)
+        return block_effects(scores, images, affine, run_all).change
 
 
 def grey(count: int = PROBES, side: int = SIDE) -> Tensor:
@@ -142,3 +142,16 @@ def test_the_screened_images_are_counted(count: int) -> None:
     blocks = 64
     assert screened_images(3, SIDE, SIDE, count) == blocks * 8 * min(count, PROBES)
     assert sum(computed) == (blocks + 1) * 8 * min(count, PROBES)
+
+
+def test_the_nearest_label_is_told_by_its_probability_not_by_its_change() -> None:
+    def scores(images: Tensor) -> Tensor:
+        """A spot brings label 1 from far away to not so far; label 2 is near, and nearly stays where it is."""
+        spot = images[:, 0, *PLACE].mean((1, 2))
+        return torch.stack([0 * spot, -50 + 9 * spot, spot], 1)
+
+    with passes_on(torch.device("cpu")) as run_all:
+        effects = block_effects(scores, grey(), UNCHANGED, run_all)
+    assert effects.change.flatten(0, 1).amax(0).argmax() == 1
+    assert effects.nearest.argmax() == 2
+    torch.testing.assert_close(effects.plain, scores(grey()).log_softmax(1).mean(0))

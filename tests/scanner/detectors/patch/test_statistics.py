@@ -16,10 +16,12 @@ BACKDOORED_1 = (7.26, 47.2, 44.1, 51.4, 53.8, 45.8, 50.7, 48.6, 54.6, 34.7)
 SPREAD = (7.5, 28.0, 31.0, 38.0, 42.0, 47.0, 55.0, 60.0, 72.0, 80.0)
 
 
-def weighed(norms, rates) -> tuple[LabelResult, ...]:
+def weighed(norms, rates, drawn=None) -> tuple[LabelResult, ...]:
     """Triggers of these norms, spread over masks of 8x8."""
-    triggers = [Trigger(np.full((8, 8), norm / 64), np.zeros((3, 8, 8), np.float32)) for norm in norms]
-    return weigh(triggers, ["converged"] * len(triggers), rates)
+    triggers = {
+        label: Trigger(np.full((8, 8), norm / 64), np.zeros((3, 8, 8), np.float32)) for label, norm in enumerate(norms)
+    }
+    return weigh(triggers, ["converged"] * len(triggers), rates, frozenset(triggers if drawn is None else drawn))
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,13 @@ def test_each_label_keeps_what_was_found_for_it() -> None:
     assert [label.label for label in found] == list(range(10))
     assert [label.norm for label in found] == pytest.approx(BACKDOORED_1)
     assert [label.success_rate for label in found] == [n / 10 for n in range(10)]
+
+
+def test_labels_singled_out_for_small_triggers_do_not_tell_what_is_usual() -> None:
+    singled_out = (7.5, 12.0, 12.5, 13.0, 14.0)
+    among_all = weighed(singled_out + SPREAD[1:], [1.0] * 14)[0]
+    among_drawn = weighed(singled_out + SPREAD[1:], [1.0] * 14, drawn=range(5, 14))
+    alone = weighed(SPREAD, [1.0] * 10, drawn=range(1, 10))[0]
+    assert among_all.robust_z < among_drawn[0].robust_z == alone.robust_z
+    assert among_drawn[0].anomaly_index == alone.anomaly_index
+    assert [label.drawn for label in among_drawn] == [False] * 5 + [True] * 9
