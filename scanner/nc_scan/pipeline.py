@@ -18,6 +18,7 @@ from nc_scan.errors import ModelFileError
 from nc_scan.examples import stamp_examples
 from nc_scan.opening import Progress, open_model, silent
 from nc_scan.results import Layout, OutputKind, ScanResult
+from nc_scan.time_limit import TimeLimit
 from nc_scan.under_contract import report_probes, scan_under_contract
 from nc_scan.verdict import FALSE_ALARMS, SEVERITY, Judgement
 from nc_scan.versions import library_versions
@@ -33,6 +34,7 @@ def scan(
     false_alarms: float = FALSE_ALARMS,
     calibration: str | Path | None = None,
     device: str = "cpu",
+    budget: float | None = None,
     layout: Layout | None = None,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
@@ -54,6 +56,8 @@ def scan(
         false_alarms: the share of clean models, above 0, that may be called backdoored.
         calibration: a file that `nc-scan calibrate` wrote, in place of the one that comes with this version.
         device: where the search runs: `cpu`, `cuda`, `cuda:1`.
+        budget: seconds that the scan may take, planned from a measured rate; what it cannot decide in them is
+            `inconclusive`, and its reasons say what was left out. None takes what it takes.
         layout, size, channels, value_range, mean, std, output, output_kind: override what is inferred of the input
             contract; see `nc_scan.contract.Overrides`.
         progress: called with a stage's name, the units of work done and their total.
@@ -71,12 +75,13 @@ def scan(
     judgement = Judgement(false_alarms, load_calibration(Path(calibration or SHIPPED)))
     asked = [make(name) for name in (METHODS[method] if detectors is None else detectors)]
     path = Path(path)
-    clock = Clock()
+    clock, limit = Clock(), None if budget is None else TimeLimit.of(budget)
     overrides = Overrides(layout, size, channels, value_range, mean, std, output, output_kind)
     model = open_model(path, data, seed, overrides, clock, progress)
-    scans = [
-        scan_under_contract(model, one, asked, judgement, seed, device, clock, progress) for one in model.contracts
-    ]
+    scans = []
+    for place, one in enumerate(model.contracts):
+        share = None if limit is None else limit.share(1 / (len(model.contracts) - place))
+        scans.append(scan_under_contract(model, one, asked, judgement, seed, device, clock, progress, share))
     worst = max(scans, key=lambda one: SEVERITY.index(one.decision.verdict))
     external = external_digests(path)
     if file_digest(path) != model.sha256:
@@ -108,6 +113,7 @@ def scan(
         operator_sets={opset.domain or "ai.onnx": opset.version for opset in model.proto.opset_import},
         configuration={
             "data": None if data is None else str(data),
+            "budget": budget,
             **dataclasses.asdict(overrides),
             **_settings(asked),
         },

@@ -198,6 +198,7 @@ class Evidence:
         passes: images that went through the network for it, forward and back.
         seconds: wall time.
         not_run: why there is no evidence, None where there is some.
+        gave_up: what it left out for want of time, empty where nothing: then its silence decides nothing.
         labels, findings: what it says label by label, and of the graph; those of all detectors stand in the result.
     """
 
@@ -211,6 +212,7 @@ class Evidence:
     passes: int = 0
     seconds: float = 0.0
     not_run: str | None = None
+    gave_up: str = ""
     labels: tuple[LabelResult, ...] = ()
     findings: tuple[Finding, ...] = ()
 

@@ -15,12 +15,15 @@ from nc_scan.detectors import Detector
 from nc_scan.opening import OpenedModel, Progress
 from nc_scan.probes import ProbeSet, choose_probes
 from nc_scan.results import Evidence, Finding, InputContract, Parity, ProbeReport, TriedContract
-from nc_scan.search import Budget
+from nc_scan.search import Budget, OutOfTime
 from nc_scan.subject import Subject, open_subject
+from nc_scan.time_limit import TimeLimit, passes_a_second
 from nc_scan.verdict import Decision, Judgement, decide
 
 PARITY_PROBES = 32
 ONE_SIDED = 0.9  # a larger share of the probes in one class says little about the others
+SEARCHING = 0.9  # of the time left; the rest is for replay and reports
+PLANNED = 0.85  # of the passes that fit: others may come to want the machine
 NO_PARITY = "the imported model does not compute what onnxruntime computes, so there is nothing to judge"
 
 
@@ -75,30 +78,63 @@ def scan_under_contract(
     device: str,
     clock: Clock,
     progress: Progress,
+    limit: TimeLimit | None = None,
 ) -> ContractScan:
-    """Imports the model under the contract, compares it with onnxruntime, asks every detector and decides."""
+    """Imports the model under the contract, compares it with onnxruntime, asks every detector and decides.
+
+    With a time limit the detectors share what is left of it by what they cost; what one cannot do in its share it
+    leaves.
+    """
     with clock("import"):
         subject = open_subject(model.proto, contract, device)
     with clock("probes"):
         probes = choose_probes(model.images, subject.deployed_labels)
     with clock("parity"):
         parity = subject.parity(probes.search[:PARITY_PROBES])
-    evidence = tuple(ask(detector, subject, probes, parity, seed, clock, progress) for detector in detectors)
-    return ContractScan(subject, probes, parity, evidence, decide(evidence, contract, judgement))
+    costs = [detector.cost(subject) for detector in detectors]
+    evidence = []
+    for place, detector in enumerate(detectors):
+        part = max(1, costs[place]) / max(1, sum(costs[place:]))
+        share = None if limit is None else limit.share(min(1.0, part))
+        evidence.append(ask(detector, subject, probes, parity, seed, clock, progress, share))
+    return ContractScan(subject, probes, parity, tuple(evidence), decide(evidence, contract, judgement))
 
 
 def ask(
-    detector: Detector, subject: Subject, probes: ProbeSet, parity: Parity, seed: int, clock: Clock, progress: Progress
+    detector: Detector,
+    subject: Subject,
+    probes: ProbeSet,
+    parity: Parity,
+    seed: int,
+    clock: Clock,
+    progress: Progress,
+    limit: TimeLimit | None = None,
 ) -> Evidence:
     """The detector's evidence; its random numbers do not depend on which others are asked."""
+    covers = tuple(sorted(detector.covers))
     if detector.needs_gradients and not parity.agrees:
-        return Evidence(detector.name, tuple(sorted(detector.covers)), not_run=NO_PARITY)
-    budget = Budget(detector.cost(subject), lambda spent, whole: progress(detector.title, spent, whole))
+        return Evidence(detector.name, covers, not_run=NO_PARITY)
     before = clock.seconds.get(detector.name, 0.0)
     with clock(detector.name):
-        progress(detector.title, 0, 1)
-        evidence = detector.run(subject, probes, budget, torch.Generator().manual_seed(seed))
+        budget, title = _budget(detector, subject, progress, limit)
+        progress(title, 0, 1)
+        try:
+            evidence = detector.run(subject, probes, budget, torch.Generator().manual_seed(seed))
+        except OutOfTime as error:
+            evidence = Evidence(detector.name, covers, not_run=str(error))
     return dataclasses.replace(evidence, passes=budget.spent, seconds=clock.seconds[detector.name] - before)
+
+
+def _budget(detector: Detector, subject: Subject, progress: Progress, limit: TimeLimit | None) -> tuple[Budget, str]:
+    """The detector's budget, and its title, with how long it will take where it is to keep to a time."""
+    cost, title = detector.cost(subject), detector.title
+    if limit is None or not detector.needs_gradients:
+        return Budget(cost, lambda spent, whole: progress(title, spent, whole)), title
+    rate = passes_a_second(subject)
+    seconds = SEARCHING * limit.left
+    title = f"{title}, about {min(cost / rate, seconds):.0f} s"
+    told = lambda spent, whole: progress(title, spent, whole)  # noqa: E731
+    return Budget(cost, told, affordable=int(PLANNED * rate * seconds), seconds=seconds), title
 
 
 def report_probes(probes: ProbeSet, labels: int) -> ProbeReport:

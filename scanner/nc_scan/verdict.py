@@ -91,6 +91,10 @@ def _opinion(evidence: Evidence, contract: InputContract, share: float, calibrat
         return Decision("inconclusive", (), (evidence.not_run,), None)
     if evidence.detector == "patch":
         opinion = judge_patches(evidence.labels, contract.pixels, share, calibration)
+        if evidence.gave_up and opinion.verdict == "clean":
+            return dataclasses.replace(
+                opinion, verdict="inconclusive", reasons=(evidence.gave_up, *opinion.reasons), confidence=None
+            )
         notes = (evidence.reason,) if evidence.reason else ()
         return dataclasses.replace(opinion, reasons=opinion.reasons + notes)
     if evidence.detector == "paper":

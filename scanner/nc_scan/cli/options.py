@@ -17,7 +17,7 @@ LAYOUTS = ("NCHW", "NHWC", "NHW", "CHW", "HWC", "features")
 KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid")
 CONTRACT = ("layout", "size", "channels", "value_range", "mean", "std", "output", "output_kind")
 # What `nc_scan.scan` is given; `--explain-parity` is given those of the last line.
-SCAN = ("data", "seed", "method", "false_alarms", "calibration", "device", *CONTRACT)
+SCAN = ("data", "seed", "method", "false_alarms", "calibration", "device", "budget", *CONTRACT)
 EXPLAINED = ("data", "seed", *CONTRACT)
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -108,6 +108,12 @@ SCANNING: list[Option] = [
     ),
     click.option(
         "--device", default="cpu", show_default=True, callback=usable, help="Where to search: cpu, cuda, cuda:1."
+    ),
+    click.option(
+        "--budget",
+        type=click.FloatRange(min=1),
+        metavar="SECONDS",
+        help="Keep to this time; what cannot be decided in it is inconclusive.",
     ),
     click.option("--layout", type=click.Choice(LAYOUTS), help="Axes of the input; CHW and HWC are flat vectors."),
     click.option("--size", metavar="HEIGHTxWIDTH", callback=parsed("parse_size"), help="Of the images, in pixels."),

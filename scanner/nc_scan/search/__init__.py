@@ -1,6 +1,6 @@
 """The search for the smallest trigger: one optimiser for a stack of searches of any trigger family."""
 
-from nc_scan.search.budget import Budget
+from nc_scan.search.budget import Budget, OutOfTime
 from nc_scan.search.found import Found
 from nc_scan.search.objective import Scores, away, towards
 from nc_scan.search.passes import passes_on
@@ -11,6 +11,7 @@ from nc_scan.search.settings import Round, SearchSettings
 __all__ = [
     "Budget",
     "Found",
+    "OutOfTime",
     "Round",
     "Rung",
     "Scores",

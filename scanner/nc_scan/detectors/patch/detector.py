@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -33,14 +34,18 @@ class PatchSearch:
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The evidence of every label; which of it counts is for the verdict to say."""
-        labels = subject.contract.labels
-        choice = self.settings.shortlist_for(labels)
+        labels, covers = subject.contract.labels, tuple(sorted(self.covers))
+        settings = self._planned(subject, budget)
+        if settings is None:
+            least = f"the search takes about {self.cost(subject):,} image passes"
+            return Evidence(self.name, covers, not_run=f"{least}, there is time for {budget.affordable:,}")
+        choice = settings.shortlist_for(labels)
         drawn = choice.draw(labels, generator) if choice else range(labels)
         found = smallest_patches(
             subject.scores,
             torch.from_numpy(probes.search).to(subject.device),
             range(labels),
-            self.settings,
+            settings,
             affine=subject.affine,
             generator=generator,
             budget=budget,
@@ -51,12 +56,22 @@ class PatchSearch:
         }
         rates = replay(subject, probes, triggers)
         weighed = weigh(triggers, [one.status for one in found], rates, frozenset(drawn))
-        covers = tuple(sorted(self.covers))
         if choice is None:
             return Evidence(self.name, covers, labels=weighed)
-        reason = (
-            f"{len(found)} of {labels} labels were searched in full: the likeliest by a short look at all of them, "
-        )
-        reason += f"and {len(drawn)} drawn at random to tell what is usual"
+        short_look = "the likeliest by a short look at all of them"
+        reason = f"{len(found)} of {labels} labels were searched for: {short_look}, and {len(drawn)} drawn at random"
         counts = {"labels": float(labels), "labels_searched": float(len(found)), "labels_drawn": float(len(drawn))}
-        return Evidence(self.name, covers, reason, labels=weighed, statistics=counts)
+        gave_up = "" if settings is self.settings else f"time was short: {reason}"
+        return Evidence(self.name, covers, reason, labels=weighed, statistics=counts, gave_up=gave_up)
+
+    def _planned(self, subject: Subject, budget: Budget) -> PatchSettings | None:
+        """The settings that there is time for, None where there is none."""
+        if budget.affordable is None:
+            return self.settings
+        contract = subject.contract
+        size = (contract.channels, contract.height, contract.width)
+        passes = partial(foreseen_passes, labels=contract.labels, size=size)
+        planned = self.settings.affordable(contract.labels, passes, budget.affordable)
+        if planned is not None:
+            budget.foresee(passes(planned) - self.cost(subject))
+        return planned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -69,6 +70,22 @@ class PatchSettings(SearchSettings):
     def shortlist_for(self, labels: int) -> Shortlist | None:
         """How they are chosen among so many labels, None where all are searched in full."""
         return self.shortlist if self.shortlist and labels > self.shortlist.many else None
+
+    def affordable(self, labels: int, passes: Callable[[PatchSettings], int], most: int) -> PatchSettings | None:
+        """The most thorough of these and cheaper settings that takes at most so many image passes, None if none does.
+
+        `passes` says how many one takes. A guided search can do with a shortlist where there are not so many labels,
+        and with fewer and shorter searches.
+        """
+        choices = [self]
+        if self.guided and self.shortlist:
+            fewer = dataclasses.replace(self.shortlist, many=0)
+            fewest = dataclasses.replace(fewer, drawn=3, raced=3, nearest=1)
+            shorter = (Round(20, 3, 8), Round(60, 1, 8))
+            choices.append(dataclasses.replace(self, shortlist=fewer))
+            choices.append(dataclasses.replace(self, shortlist=fewest, rounds=shorter, suspects=1))
+        useful = [one for one in choices if one is self or one.shortlist_for(labels) is not None]
+        return next((one for one in useful if passes(one) <= most), None)
 
     def again(self, suspects: int) -> int:
         """How many image passes the second look at so many suspects takes."""

@@ -57,9 +57,9 @@ def smallest_patches(
         choice, reached = settings.shortlist_for(len(labels)), dict[int, Params]()
         if choice and effects:
             reached = shortlisted(search, labels, effects, settings, choice)
-            chosen = set(reached) | set(drawn)
+            chosen, count = set(reached) | set(drawn), len(labels)
             labels = [label for label in labels if label in chosen]
-            budget.foresee((len(labels) - choice.searched) * settings.passes)
+            budget.foresee((len(labels) - min(count, choice.searched)) * settings.passes)
         change = effects.change if effects else None
         anew = partial(
             first_starts, effects=change, images=images, settings=settings, generator=generator, reached=reached
@@ -81,7 +81,7 @@ def foreseen_passes(settings: PatchSettings, labels: int, size: Sequence[int]) -
     """How many image passes the search on images of that size (C, H, W) takes, with the least number of suspects."""
     guiding = guiding_passes(size) if settings.guided else 0
     choice = settings.shortlist_for(labels)
-    full = choice.searched if choice else labels
+    full = min(labels, choice.searched) if choice else labels
     race = choice.race_passes(labels) if choice else 0
     return guiding + race + full * settings.passes + settings.again(min(settings.suspects, labels))
 
