@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from nc_scan.errors import NcScanError
 
 if TYPE_CHECKING:
     from nc_scan.evaluation.index import KnownModel
@@ -16,6 +20,19 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+def _told(command: Callable[..., int]) -> Callable[..., int]:
+    """The command, whose errors are one line and the exit code of wrong usage: what it reads are the user's tables."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> int:
+        try:
+            return command(*args, **options)
+        except NcScanError as error:
+            raise click.ClickException(str(error)) from error
+
+    return run
 
 
 @click.command(context_settings=SETTINGS)
@@ -29,6 +46,7 @@ SETTINGS = {"help_option_names": ["-h", "--help"]}
 )
 @click.option("--calibration", type=FILE, metavar="FILE", help="Judge by this calibration, see nc-scan calibrate.")
 @click.option("--device", default="cpu", show_default=True, help="Where the search runs: cpu, cuda, cuda:1.")
+@_told
 def evaluate_command(
     index: Path, out: Path, part: str | None, seeds: int, jobs: int, fpr: float, calibration: Path | None, device: str
 ) -> int:
@@ -58,6 +76,7 @@ def evaluate_command(
 @click.argument("evidence", metavar="EVIDENCE...", nargs=-1, required=True, type=FILE)
 @click.option("--out", type=NEW_FILE, required=True, metavar="FILE", help="Where the calibration goes (JSON).")
 @click.option("--part", default="fit", show_default=True, metavar="NAME", help="The part of the models to fit on.")
+@_told
 def calibrate_command(evidence: tuple[Path, ...], out: Path, part: str) -> int:
     """Fit the verdict's calibration on models of your own: the tables that nc-scan evaluate wrote.
 

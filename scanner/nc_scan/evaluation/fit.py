@@ -102,7 +102,8 @@ def describe(rows: Sequence[Row]) -> str:
     data = sorted({row.data for row in rows if row.data})
     labels = sorted({row.labels for row in rows})
     architectures = len({row.architecture for row in rows if row.architecture})
-    return f"{', '.join(data)}; {architectures} architectures; {labels[0]} to {labels[-1]} labels"
+    span = f"{labels[0]} to {labels[-1]}" if len(labels) > 1 else str(labels[0])
+    return f"{', '.join(data)}; {architectures} architectures; {span} labels"
 
 
 def _shows_its_target(row: Row) -> bool:
