@@ -8,7 +8,7 @@ from nc_scan.clock import Clock
 from nc_scan.contract import Overrides
 from nc_scan.graph.trace import trace
 from nc_scan.opening import open_model
-from nc_scan.probes import choose_probes
+from nc_scan.probes import probes_for
 from nc_scan.results import Layout, OutputKind, ParityExplanation
 from nc_scan.subject import open_subject
 
@@ -37,6 +37,6 @@ def explain_parity(
     model = open_model(Path(path), data, seed, overrides, Clock())
     contract = model.contracts[0]
     subject = open_subject(model.proto, contract, "cpu")
-    few = choose_probes(model.images, subject.deployed_labels).search[:PROBES]
+    few = probes_for(model.images, subject.deployed_scores).search[:PROBES]
     values = trace(model.proto, [subject.model_input(few)], outputs=[contract.scores_name])
     return ParityExplanation(subject.parity(few), values)

@@ -14,7 +14,7 @@ from nc_scan.contract import Overrides, infer_contract, read_signature
 from nc_scan.convert import onnx_source
 from nc_scan.digest import file_digest
 from nc_scan.graph import load_model
-from nc_scan.probes import Candidates, gather, given_images, sample
+from nc_scan.probes import Supply, given_images, sample
 from nc_scan.results import InputContract
 
 Progress = Callable[[str, int, int], None]
@@ -26,7 +26,7 @@ def silent(stage: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A checked model, the contracts that the evidence leaves, the likeliest first, and the candidates for probes.
+    """A checked model, the contracts that the evidence leaves, the likeliest first, and the images for its probes.
 
     `proto` computes what the file does, its edges in the one form that the scanner works with. `sha256` is the digest
     of the file that the user gave, `converter` what made ONNX of it, None for ONNX.
@@ -36,7 +36,7 @@ class OpenedModel:
     sha256: str
     converter: str | None
     contracts: tuple[InputContract, ...]
-    images: Candidates
+    images: Supply
 
 
 def open_model(
@@ -56,7 +56,5 @@ def open_model(
         signature = read_signature(proto, overrides)
         given = given_images(data, signature.image, rng)
         contracts = infer_contract(signature, sample(given, signature.image, rng), overrides)
-    with clock("probes"):
-        progress("making probes", 0, 1)
-        images = gather(given, signature.image, rng)
+        images = Supply(given, signature.image, rng)
     return OpenedModel(signature.model, sha256, source.converter, contracts, images)

@@ -60,12 +60,17 @@ class Subject:
 
     def deployed_labels(self, images: FloatArray) -> NDArray[np.int64]:
         """The labels (N,) that onnxruntime predicts."""
+        labels: NDArray[np.int64] = self.deployed_scores(images).argmax(1)
+        return labels
+
+    def deployed_scores(self, images: FloatArray) -> FloatArray:
+        """Logits (N, labels) of the scores that onnxruntime computes."""
         batches = [
             self.runtime(self.model_input(images[start : start + REPLAY_BATCH]))[0]
             for start in range(0, len(images), REPLAY_BATCH)
         ]
-        labels = [as_logits(torch.from_numpy(batch), self.contract.output_kind).argmax(1).numpy() for batch in batches]
-        return np.concatenate(labels) if labels else np.zeros(0, np.int64)
+        scores = [as_logits(torch.from_numpy(batch), self.contract.output_kind).numpy() for batch in batches]
+        return np.concatenate(scores) if scores else np.zeros((0, self.contract.labels), np.float32)
 
     def parity(self, images: FloatArray) -> Parity:
         """Compares the module with onnxruntime on the scores of `images`."""

@@ -13,7 +13,8 @@ import torch
 from nc_scan.clock import Clock
 from nc_scan.detectors import Detector
 from nc_scan.opening import OpenedModel, Progress
-from nc_scan.probes import ProbeSet, choose_probes
+from nc_scan.probes import ProbeSet, probes_for
+from nc_scan.probes.recognition import ONE_SIDED, tells_enough
 from nc_scan.results import Evidence, Finding, InputContract, Parity, ProbeReport, TriedContract
 from nc_scan.search import Budget, OutOfTime
 from nc_scan.subject import Subject, open_subject
@@ -21,7 +22,6 @@ from nc_scan.time_limit import TimeLimit, passes_a_second
 from nc_scan.verdict import Decision, Judgement, decide
 
 PARITY_PROBES = 32
-ONE_SIDED = 0.9  # a larger share of the probes in one class says little about the others
 SEARCHING = 0.9  # of the time left; the rest is for replay and reports
 PLANNED = 0.85  # of the passes that fit: others may come to want the machine
 NO_PARITY = "the imported model does not compute what onnxruntime computes, so there is nothing to judge"
@@ -66,6 +66,9 @@ class ContractScan:
         if count > ONE_SIDED * len(predicted):
             share = f"{count / len(predicted):.0%}"
             found.append(f"the model gives {share} of the images label {label}: it may expect other images, try --data")
+        if not tell_enough(self.probes):
+            nats = f"{self.probes.recognised[0].information:.2f} nats"
+            found.append(f"these images tell the model too little ({nats}) to judge it by, give others with --data")
         return tuple(found)
 
 
@@ -88,7 +91,8 @@ def scan_under_contract(
     with clock("import"):
         subject = open_subject(model.proto, contract, device)
     with clock("probes"):
-        probes = choose_probes(model.images, subject.deployed_labels)
+        progress("choosing probes", 0, 1)
+        probes = probes_for(model.images, subject.deployed_scores)
     with clock("parity"):
         parity = subject.parity(probes.search[:PARITY_PROBES])
     costs = [detector.cost(subject) for detector in detectors]
@@ -141,4 +145,17 @@ def report_probes(probes: ProbeSet, labels: int) -> ProbeReport:
     """The probes as a result."""
     histogram = tuple(np.bincount(probes.labels, minlength=labels).tolist())
     digest = hashlib.sha256(probes.search.tobytes() + probes.held_out.tobytes()).hexdigest()
-    return ProbeReport(probes.source, len(probes.search), len(probes.held_out), histogram, digest)
+    return ProbeReport(
+        probes.source,
+        len(probes.search),
+        len(probes.held_out),
+        histogram,
+        digest,
+        probes.recognised,
+        tell_enough(probes),
+    )
+
+
+def tell_enough(probes: ProbeSet) -> bool:
+    """Whether the model recognises the probes; of what are no pictures nothing is known."""
+    return not probes.recognised or tells_enough(probes.recognised[0])

@@ -1,14 +1,7 @@
-"""Which images a scan looks through the model with: synthetic ones with natural statistics, or the user's own."""
+"""Which images a scan looks through the model with: synthetic ones of a kind that it recognises, or the user's own."""
 
-from nc_scan.probes.candidates import Candidates, gather
-from nc_scan.probes.probe_set import ProbeSet, choose_probes
+from nc_scan.probes.probe_set import ProbeSet, probes_for
 from nc_scan.probes.sample import given_images, sample
+from nc_scan.probes.supply import Supply
 
-__all__ = [
-    "Candidates",
-    "ProbeSet",
-    "choose_probes",
-    "gather",
-    "given_images",
-    "sample",
-]
+__all__ = ["ProbeSet", "Supply", "given_images", "probes_for", "sample"]

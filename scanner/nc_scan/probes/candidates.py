@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nc_scan.contract import ImageInput
 from nc_scan.errors import DataError
 from nc_scan.images import Images
-from nc_scan.images.dead_leaves import dead_leaves
 from nc_scan.images.memory import Size, affordable
+from nc_scan.images.synthetic import KINDS
 from nc_scan.results import FloatArray
 
 SEARCH, HELD_OUT = 1024, 256
@@ -35,23 +34,16 @@ class Candidates:
     mixed: NDArray[np.int64]
 
 
-def gather(given: Images | None, image: ImageInput, rng: np.random.Generator) -> Candidates:
-    """From the user's images, else synthetic ones of the size of the input. Raises DataError for fewer than 16."""
-    if given is not None:
-        return given_candidates(given, rng)
-    return synthetic_candidates((image.channels, image.height, image.width), rng)
-
-
-def synthetic_candidates(size: Size, rng: np.random.Generator) -> Candidates:
-    """Dead leaves, twice as many as are kept.
+def synthetic_candidates(kind: str, size: Size, rng: np.random.Generator) -> Candidates:
+    """Images of a kind in `nc_scan.images.synthetic`, twice as many as are kept.
 
     1,024 serve the search and 256 are held out, up to 224 x 224 x 3 values an image; of larger images fewer, so that
     all that are made take 1.5 GB, but 64 and 32 at least.
     """
     search, held_out = _counts(size)
     kept = search + held_out
-    images = dead_leaves(SURPLUS * kept, *size, rng)
-    return Candidates("dead leaves", images, search, held_out, rng.permutation(len(images)), rng.permutation(kept))
+    images = KINDS[kind](SURPLUS * kept, *size, rng)
+    return Candidates(kind, images, search, held_out, rng.permutation(len(images)), rng.permutation(kept))
 
 
 def given_candidates(given: Images, rng: np.random.Generator) -> Candidates:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nc_scan.probes.candidates import Candidates
-from nc_scan.results import FloatArray
-
-Predict = Callable[[FloatArray], NDArray[np.int64]]
+from nc_scan.probes.recognition import Scores, recognise, recognised_first
+from nc_scan.probes.supply import Supply
+from nc_scan.results import FloatArray, Recognition
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,8 @@ class ProbeSet:
     predicts.
 
     `search` serves the inversion; `held_out`, disjoint from it, serves the replay. `labels_before_thinning` (M,) are
-    those of all images that these were chosen from by predicted label, M >= N.
+    those of all images that these were chosen from by predicted label, M >= N. `recognised` says how the model answers
+    to images of this kind and of the others, this one first; nothing where the images are no pictures.
     """
 
     source: str
@@ -29,6 +29,7 @@ class ProbeSet:
     held_out: FloatArray
     held_out_labels: NDArray[np.int64]
     labels_before_thinning: NDArray[np.int64]
+    recognised: tuple[Recognition, ...] = ()
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -36,9 +37,21 @@ class ProbeSet:
         return np.concatenate([self.search_labels, self.held_out_labels])
 
 
-def choose_probes(candidates: Candidates, predict: Predict) -> ProbeSet:
+def probes_for(supply: Supply, scores: Scores) -> ProbeSet:
+    """Probes of the kind that a model recognises best; `scores` are its logits (N, labels) for images (N, C, H, W).
+
+    Raises DataError as `Supply.candidates`.
+    """
+    if not supply.are_pictures:
+        return choose_probes(supply.candidates(supply.kinds[0]), scores)
+    found = [recognise(kind, supply.preview(kind), scores) for kind in supply.kinds]
+    recognised = recognised_first(found, supply.channels)
+    return replace(choose_probes(supply.candidates(recognised[0].kind), scores), recognised=recognised)
+
+
+def choose_probes(candidates: Candidates, scores: Scores) -> ProbeSet:
     """As many of the candidates as are wanted: the labels predicted most often are thinned out."""
-    labels = predict(candidates.images)
+    labels = scores(candidates.images).argmax(1)
     kept = _balanced(labels, candidates)[candidates.mixed]
     searched, held_out = kept[: candidates.search], kept[candidates.search :]
     return ProbeSet(

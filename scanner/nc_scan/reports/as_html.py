@@ -22,7 +22,7 @@ from nc_scan.reports.pictures import (
     stamped,
     trigger_png,
 )
-from nc_scan.reports.predictions import predicted
+from nc_scan.reports.predictions import predicted, recognised
 from nc_scan.reports.shown import shown
 from nc_scan.reports.sizes import in_words, sizes_chart
 from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called, rarity
@@ -97,6 +97,7 @@ def to_html(outcome: Outcome) -> str:
         box=box_plot(outcome),
         histogram=histogram_chart(outcome),
         predicted=predicted(outcome.probes),
+        recognised=recognised(outcome.probes),
         by_norm=sorted(outcome.labels, key=lambda label: label.norm),
         configuration=json.dumps(outcome.configuration, indent=2, ensure_ascii=False),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from nc_scan.reports.contracts import in_one_line
-from nc_scan.reports.predictions import predicted
+from nc_scan.reports.predictions import predicted, recognised
 from nc_scan.reports.shown import shown
 from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, targets
 from nc_scan.results import Outcome, ScanResult
@@ -55,7 +55,8 @@ def _taken_for_granted(result: ScanResult) -> str:
     """The input contract with its evidence, and what the model says to the probes."""
     evidence = (f"{part}: {why}" for part, why in result.contract.evidence.items())
     contract = f"input contract: {in_one_line(result.contract)}"
-    return "\n".join((contract, *evidence, f"predicted labels: {predicted(result.probes)}"))
+    probes = f"probes: {result.probes.source}, answers tell {recognised(result.probes)}"
+    return "\n".join((contract, *evidence, probes, f"predicted labels: {predicted(result.probes)}"))
 
 
 def _seconds(outcome: Outcome) -> float:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from nc_scan.reports.contracts import contract_rows
-from nc_scan.reports.predictions import predicted
+from nc_scan.reports.predictions import predicted, recognised
 from nc_scan.reports.shown import shown
 from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called, targets
 from nc_scan.results import Outcome, ScanResult
@@ -76,7 +76,8 @@ def _contract(result: ScanResult) -> str:
         for row in contract_rows(result.contract)
     ]
     table = "\n".join(["| contract | taken as | read from |", "|---|---|---|", *rows])
-    note = f"Predicted labels of the probes: {_escape(predicted(result.probes))}."
+    told = f"Probes: {result.probes.source}, answers tell {recognised(result.probes)}."
+    note = f"{_escape(told)} Predicted labels of the probes: {_escape(predicted(result.probes))}."
     return f"<details><summary>Input contract and probes</summary>\n\n{table}\n\n{note}\n\n</details>"
 
 

@@ -1,4 +1,4 @@
-"""The classes that the model predicts for the clean probes, in words."""
+"""What the model says to the clean probes, in words."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def predicted(probes: ProbeReport) -> str:
         text += f", {len(common) - len(told)} more"
     never = len(counts) - len(common)
     return f"{text}; {never} of {len(counts)} never" if never else text
+
+
+def recognised(probes: ProbeReport) -> str:
+    """How much the answers tell of the images used, and of other kinds: `0.12 nats (signs 0.11, soft blobs 0.04)`."""
+    if not probes.recognised:
+        return "not measured"
+    used, *others = probes.recognised
+    compared = ", ".join(f"{other.kind} {other.information:.2f}" for other in others)
+    enough = "" if probes.told_enough else ", too little"
+    return f"{used.information:.2f} nats{enough}" + (f" ({compared})" if compared else "")
 
 
 def _share(share: float) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nc_scan.reports.contracts import ContractRow, contract_rows, shape
 from nc_scan.reports.meaning import coverage, next_steps
-from nc_scan.reports.predictions import predicted
+from nc_scan.reports.predictions import predicted, recognised
 from nc_scan.reports.shown import shown
 from nc_scan.reports.sizes import in_words
 from nc_scan.reports.terminal_bars import label_table
@@ -115,7 +115,7 @@ def _facts(result: ScanResult, verbose: bool) -> Table:
         table.add_row("converted", Text(f"by {result.converter}"))
     table.add_row("import", Text(_agreement(parity.agrees, parity.first_diverging_node, parity.max_difference)))
     counts = f"{probes.source}: {probes.used} searched, {probes.held_out} held out"
-    table.add_row("probes", Text(f"{counts}\npredicted labels: {predicted(probes)}"))
+    table.add_row("probes", Text(f"{counts}\nanswers tell {recognised(probes)}\npredicted labels: {predicted(probes)}"))
     table.add_row("method", Text(f"{result.method}, seed {result.seed}"))
     heads = len({tried.output for tried in result.tried}) > 1
     for tried in result.tried:

@@ -8,18 +8,24 @@ import pytest
 
 from nc_scan.errors import DataError
 from nc_scan.images import Images
-from nc_scan.probes import ProbeSet, candidates, choose_probes
+from nc_scan.probes import ProbeSet, candidates
 from nc_scan.probes.candidates import HELD_OUT, SEARCH, SURPLUS, given_candidates, synthetic_candidates
-from nc_scan.probes.probe_set import Predict
+from nc_scan.probes.probe_set import choose_probes
+from nc_scan.probes.recognition import Scores
 from nc_scan.under_contract import ContractScan
 
 
-def made(size: tuple[int, int, int], predict: Predict) -> ProbeSet:
-    return choose_probes(synthetic_candidates(size, np.random.default_rng(0)), predict)
+def scores(predict: Any) -> Scores:
+    """Logits of a model that gives these labels, below ten."""
+    return lambda images: np.eye(10, dtype=np.float32)[predict(images)]
 
 
-def given(images: np.ndarray, predict: Predict) -> ProbeSet:
-    return choose_probes(given_candidates(Images(images, source="here"), np.random.default_rng(0)), predict)
+def made(size: tuple[int, int, int], predict: Any) -> ProbeSet:
+    return choose_probes(synthetic_candidates("dead leaves", size, np.random.default_rng(0)), scores(predict))
+
+
+def given(images: np.ndarray, predict: Any) -> ProbeSet:
+    return choose_probes(given_candidates(Images(images, source="here"), np.random.default_rng(0)), scores(predict))
 
 
 def by_brightness(images: np.ndarray) -> np.ndarray:
@@ -56,7 +62,7 @@ def test_of_large_images_fewer_are_made(
         counts.append(count)
         return np.zeros((count, 1, 1, 1), np.float32)
 
-    monkeypatch.setattr(candidates, "dead_leaves", dead_leaves)
+    monkeypatch.setitem(candidates.KINDS, "dead leaves", dead_leaves)
     probes = made((channels, side, side), by_brightness)
     assert (len(probes.search), len(probes.held_out)) == (search, held_out)
     assert counts == [SURPLUS * (search + held_out)]
@@ -83,8 +89,8 @@ BOTH = {
 
 
 def test_every_contract_is_given_the_same_images() -> None:
-    images = synthetic_candidates((3, 8, 8), np.random.default_rng(0))
-    first, second = (choose_probes(images, by_brightness) for _ in range(2))
+    images = synthetic_candidates("signs", (3, 8, 8), np.random.default_rng(0))
+    first, second = (choose_probes(images, scores(by_brightness)) for _ in range(2))
     assert np.array_equal(first.search, second.search)
     assert np.array_equal(first.held_out, second.held_out)
 

@@ -8,7 +8,7 @@ from tests.scanner.images.forms import archive
 
 from nc_scan.contract import ImageInput
 from nc_scan.errors import NotScannableError
-from nc_scan.probes import gather, given_images, sample
+from nc_scan.probes import Supply, given_images, sample
 
 IMAGE = ImageInput("x", "NCHW", 3, 8, 8, "float32", {})
 FEATURES = ImageInput("x", "features", 1, 1, 13, "float32", {})
@@ -21,7 +21,7 @@ def of(images: np.ndarray) -> set[bytes]:
 def test_images_that_decided_the_contract_serve_no_search() -> None:
     rng = np.random.default_rng(0)
     seen = sample(None, IMAGE, rng)
-    assert not of(seen.values) & of(gather(None, IMAGE, rng).images)
+    assert not of(seen.values) & of(Supply(None, IMAGE, rng).candidates("dead leaves").images)
 
 
 def test_the_users_images_serve_both(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_the_users_images_serve_both(tmp_path: Path) -> None:
     assert given.source == str(path)
     seen = sample(given, IMAGE, rng)
     assert seen.labels is not None
-    assert of(seen.values) == of(gather(given, IMAGE, rng).images)
+    assert of(seen.values) == of(Supply(given, IMAGE, rng).candidates(str(path)).images)
 
 
 def test_feature_vectors_need_data(tmp_path: Path) -> None:

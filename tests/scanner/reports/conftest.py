@@ -15,6 +15,7 @@ from nc_scan.results import (
     Outcome,
     Parity,
     ProbeReport,
+    Recognition,
     ScanResult,
     StampedProbe,
     TriedContract,
@@ -33,6 +34,10 @@ EVIDENCE = {
     "labels": "width of the output",
     "value range": "assumed for a float32 input",
 }
+RECOGNISED = (
+    Recognition("dead leaves", 256, 0.12, 0.5, 0.2, 10),
+    Recognition("bright strokes", 256, 0.0512, 0.7, 0.6, 4),
+)
 FINISHED = "2026-11-23T20:00:00+00:00"
 
 
@@ -81,7 +86,7 @@ def make_result(labels: int = 10, target: int | None = 3, channels: int = 3) -> 
             "scores", "logits", "scores", labels, evidence=EVIDENCE,
         ),
         parity=Parity(True, 1e-6, 1e-3, 1.0),
-        probes=ProbeReport("dead leaves", 1024, 256, histogram, "cd" * 32),
+        probes=ProbeReport("dead leaves", 1024, 256, histogram, "cd" * 32, RECOGNISED),
         seconds={"import": 0.5, "inversion": 20.0},
         versions=VERSIONS,
         calibration="0123456789ab",

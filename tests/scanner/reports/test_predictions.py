@@ -1,9 +1,9 @@
-"""The histogram of the predicted labels in words."""
+"""What the model says to the probes, in words."""
 
 import pytest
 
-from nc_scan.reports.predictions import predicted
-from nc_scan.results import ProbeReport
+from nc_scan.reports.predictions import predicted, recognised
+from nc_scan.results import ProbeReport, Recognition
 
 CASES: dict[tuple[int, ...], str] = {
     (1, 3): "1 75%, 0 25%",
@@ -19,3 +19,20 @@ CASES: dict[tuple[int, ...], str] = {
 @pytest.mark.parametrize("histogram", CASES)
 def test_the_largest_and_how_many_are_never_predicted(histogram: tuple[int, ...]) -> None:
     assert predicted(ProbeReport("dead leaves", 1, 1, histogram)) == CASES[histogram]
+
+
+LEAVES = Recognition("dead leaves", 256, 0.124, 0.5, 0.2, 10)
+SIGNS = Recognition("signs", 256, 0.051, 0.5, 0.2, 10)
+
+
+@pytest.mark.parametrize(
+    ("found", "enough", "words"),
+    [
+        ((LEAVES, SIGNS), True, "0.12 nats (signs 0.05)"),
+        ((LEAVES,), True, "0.12 nats"),
+        ((LEAVES,), False, "0.12 nats, too little"),
+        ((), True, "not measured"),
+    ],
+)
+def test_how_much_the_answers_tell(found: tuple[Recognition, ...], enough: bool, words: str) -> None:
+    assert recognised(ProbeReport("dead leaves", 1, 1, (1, 1), "", found, enough)) == words

@@ -1,0 +1,80 @@
+"""Which kind of images does a model recognise? Told from its answers, without knowing what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nc_scan.images.disturbed import disturbed
+from nc_scan.results import FloatArray, Recognition
+
+Scores = Callable[[FloatArray], FloatArray]  # logits (N, labels) of images (N, C, H, W)
+Probabilities = NDArray[np.float64]
+
+LEAST_INFORMATION = 0.02  # nats; below it the answers tell nothing about the images
+ONE_SIDED = 0.9  # a larger share of the images in one class says little about the others
+PHOTOGRAPHS = 4.0  # times as much another kind must tell a colour model before it is taken for no photographs' one
+SHUFFLES = 8  # that tell how much answers share by chance
+
+
+def recognise(kind: str, images: FloatArray, scores: Scores) -> Recognition:
+    """What the answers to images (N, C, H, W) and to disturbed copies of them say.
+
+    A model that recognises the images answers with many labels, is certain of them, and gives a copy the same one: all
+    of this raises the information that the two answers share, see `shared_information`.
+    """
+    first = probabilities(scores(images))
+    second = probabilities(scores(disturbed(images, np.random.default_rng(0))))
+    counts = np.bincount(first.argmax(1))
+    return Recognition(
+        kind,
+        len(images),
+        information=shared_information(first, second),
+        certainty=float(first.max(1).mean()),
+        most_frequent=float(counts.max() / len(images)),
+        labels=int((counts > 0).sum()),
+    )
+
+
+def recognised_first(found: Iterable[Recognition], channels: int) -> tuple[Recognition, ...]:
+    """The kinds in the order in which they are to be used, the one that tells the model most first.
+
+    But most colour models are for photographs, which dead leaves, the first of the kinds, stand in for: another kind
+    comes before them only if it tells the model several times as much. Grey models read writing as often.
+    """
+    usual, *others = found
+    ranked = sorted((usual, *others), key=lambda one: one.information, reverse=True)
+    if channels == 1 or ranked[0].information > PHOTOGRAPHS * usual.information:
+        return tuple(ranked)
+    return (usual, *(one for one in ranked if one is not usual))
+
+
+def tells_enough(recognition: Recognition) -> bool:
+    """Whether triggers that are searched on such images say anything about the model."""
+    return recognition.information >= LEAST_INFORMATION and recognition.most_frequent <= ONE_SIDED
+
+
+def shared_information(first: Probabilities, second: Probabilities) -> float:
+    """Mutual information, in nats, of the labels drawn by two answers (N, labels) to the same images.
+
+    The joint distribution is the mean over the images of p(a) q(b). What answers to different images share, which is
+    above 0 in a small sample, is subtracted.
+    """
+    rng = np.random.default_rng(0)
+    by_chance = [_information(first, rng.permutation(second)) for _ in range(SHUFFLES)]
+    return _information(first, second) - float(np.mean(by_chance))
+
+
+def _information(first: Probabilities, second: Probabilities) -> float:
+    joint = first.T @ second / len(first)
+    independent = np.outer(joint.sum(1), joint.sum(0))
+    there = joint > 0
+    return float((joint[there] * np.log(joint[there] / independent[there])).sum())
+
+
+def probabilities(scores: FloatArray) -> Probabilities:
+    """The softmax (N, labels) of logits."""
+    shifted = np.exp(scores.astype(np.float64) - scores.max(1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(1, keepdims=True))
