@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,7 @@ class Calibration:
         tails: those of the scores of clean models, for groups of one, two and three labels as far as there are some.
         models: how many all of it was fitted on, clean and backdoored.
         basis: which these are, in words.
+        others: the tails of the scores that other detectors give clean models, by the detector's name.
     """
 
     offset: float
@@ -75,6 +76,7 @@ class Calibration:
     tails: tuple[Tail, ...]
     models: tuple[int, int]
     basis: str
+    others: dict[str, Tail] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -123,6 +125,7 @@ def load_calibration(path: Path = SHIPPED) -> Calibration:
         fields = json.loads(path.read_text("utf-8"))
         tails = tuple(Tail(**tail) for tail in fields["tails"])
         pairs = {name: tuple(fields[name]) for name in ("odds", "models")}
-        return Calibration(**{**fields, "tails": tails, **pairs})
+        others = {name: Tail(**tail) for name, tail in fields.get("others", {}).items()}
+        return Calibration(**{**fields, "tails": tails, "others": others, **pairs})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CalibrationError(f"{path} is no calibration: {error}") from error

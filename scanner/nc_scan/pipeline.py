@@ -12,7 +12,7 @@ from nc_scan.calibration import SHIPPED, load_calibration
 from nc_scan.clock import Clock
 from nc_scan.contract import Overrides
 from nc_scan.convert import converter_versions
-from nc_scan.detectors import METHODS, Detector, Method, make
+from nc_scan.detectors import Detector, Effort, Method, make, names_of
 from nc_scan.digest import external_digests, file_digest
 from nc_scan.errors import ModelFileError
 from nc_scan.examples import stamp_examples
@@ -30,7 +30,8 @@ def scan(
     data: str | Path | None = None,
     seed: int = 0,
     method: Method = "calibrated",
-    detectors: Sequence[str] | None = None,
+    effort: Effort = "standard",
+    detectors: Sequence[str] = (),
     false_alarms: float = FALSE_ALARMS,
     calibration: str | Path | None = None,
     device: str = "cpu",
@@ -52,7 +53,8 @@ def scan(
         data: images to look through the model with: a folder, .npy, .npz or .parquet; synthetic ones by default.
         seed: decides probes, their order and the start of the search.
         method: `calibrated`, or `paper` for a fixed λ of 0.01 and the rule index >= 2.
-        detectors: names of those to ask, see `nc_scan.detectors`; by default those of the method.
+        effort: which detectors the method asks: `quick` and `standard` the patch search, `deep` all-to-all too.
+        detectors: names of those to ask instead, see `nc_scan.detectors`.
         false_alarms: the share of clean models, above 0, that may be called backdoored.
         calibration: a file that `nc-scan calibrate` wrote, in place of the one that comes with this version.
         device: where the search runs: `cpu`, `cuda`, `cuda:1`.
@@ -66,14 +68,12 @@ def scan(
     them; the worst verdict counts.
 
     Raises ModelFileError, UnsupportedModelError, NotScannableError, OverrideError, DataError, DeviceError,
-    DetectorError, CalibrationError; ValueError for an unknown method or a share that is none.
+    DetectorError, CalibrationError; ValueError for an unknown method or effort, or a share that is none.
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
     if not 0 < false_alarms <= 1:
         raise ValueError(f"{false_alarms} is no share of clean models: above 0, and at most 1")
     judgement = Judgement(false_alarms, load_calibration(Path(calibration or SHIPPED)))
-    asked = [make(name) for name in (METHODS[method] if detectors is None else detectors)]
+    asked = [make(name) for name in detectors or names_of(method, effort)]
     path = Path(path)
     clock, limit = Clock(), None if budget is None else TimeLimit.of(budget)
     overrides = Overrides(layout, size, channels, value_range, mean, std, output, output_kind)

@@ -225,6 +225,7 @@ class Evidence:
         not_run: why there is no evidence, None where there is some.
         gave_up: what it left out for want of time, empty where nothing: then its silence decides nothing.
         labels, findings: what it says label by label, and of the graph; those of all detectors stand in the result.
+        trigger: the change of an image that it found, where that belongs to no single label.
     """
 
     detector: str
@@ -240,6 +241,7 @@ class Evidence:
     gave_up: str = ""
     labels: tuple[LabelResult, ...] = ()
     findings: tuple[Finding, ...] = ()
+    trigger: Trigger | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

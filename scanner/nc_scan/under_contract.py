@@ -101,7 +101,11 @@ def scan_under_contract(
         part = max(1, costs[place]) / max(1, sum(costs[place:]))
         share = None if limit is None else limit.share(min(1.0, part))
         evidence.append(ask(detector, subject, probes, parity, seed, clock, progress, share))
-    return ContractScan(subject, probes, parity, tuple(evidence), decide(evidence, contract, judgement))
+    decision = decide(evidence, contract, judgement)
+    weighed = tuple(
+        dataclasses.replace(one, p_value=p_value) for one, p_value in zip(evidence, decision.p_values, strict=True)
+    )
+    return ContractScan(subject, probes, parity, weighed, decision)
 
 
 def ask(

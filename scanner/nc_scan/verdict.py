@@ -33,7 +33,8 @@ class Decision:
     """A verdict with the labels it names, its sentences, its probability and the labels' evidence.
 
     `threshold` is the norm, in pixels, under which a label among these would be suspected; None where there is none.
-    `p_value` is the share of clean models with evidence as strong, None where nobody knows.
+    `p_value` is the share of clean models with evidence as strong, None where nobody knows; `p_values` are those of the
+    single detectors.
     """
 
     verdict: Verdict
@@ -43,6 +44,7 @@ class Decision:
     labels: tuple[LabelResult, ...] = ()
     threshold: float | None = None
     p_value: float | None = None
+    p_values: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def decide(
         labels=labelled.labels if labelled else (),
         threshold=labelled.threshold if labelled else None,
         p_value=min(1.0, sharing * min(p_values)) if p_values else None,
+        p_values=tuple(opinion.p_value for opinion in opinions),
     )
 
 
@@ -99,6 +102,9 @@ def _opinion(evidence: Evidence, contract: InputContract, share: float, calibrat
         return dataclasses.replace(opinion, reasons=opinion.reasons + notes)
     if evidence.detector == "paper":
         return judge_as_paper(evidence.labels)
+    tail = calibration.others.get(evidence.detector)
+    if tail is not None:
+        evidence = dataclasses.replace(evidence, p_value=tail.survival(evidence.statistics["score"]))
     return judge_p_value(evidence, share)
 
 

@@ -17,7 +17,7 @@ LAYOUTS = ("NCHW", "NHWC", "NHW", "CHW", "HWC", "features")
 KINDS = ("logits", "probabilities", "log-probabilities", "sigmoid")
 CONTRACT = ("layout", "size", "channels", "value_range", "mean", "std", "output", "output_kind")
 # What `nc_scan.scan` is given; `--explain-parity` is given those of the last line.
-SCAN = ("data", "seed", "method", "false_alarms", "calibration", "device", "budget", *CONTRACT)
+SCAN = ("data", "seed", "method", "effort", "detectors", "false_alarms", "calibration", "device", "budget", *CONTRACT)
 EXPLAINED = ("data", "seed", *CONTRACT)
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -60,6 +60,11 @@ def verdicts(_context: click.Context, _option: click.Parameter, text: str) -> fr
     return frozenset(names)
 
 
+def separated(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, ...]:
+    """The names in a list with commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def with_settings(context: click.Context, _option: click.Parameter, given: str | None) -> None:
     """Takes the defaults of the other options from the settings, which become the context's object."""
     context.obj = read_settings(context.command, given, Path.cwd())
@@ -90,6 +95,21 @@ SCANNING: list[Option] = [
         default="calibrated",
         show_default=True,
         help="`paper`: fixed λ = 0.01, backdoored where the anomaly index is at least 2.",
+    ),
+    click.option(
+        "--effort",
+        type=click.Choice(["quick", "standard", "deep"]),
+        default="standard",
+        show_default=True,
+        envvar=f"{PREFIX}_EFFORT",
+        help="How much to look for: `deep` asks the all-to-all detector too.",
+    ),
+    click.option(
+        "--detectors",
+        metavar="NAME,...",
+        default="",
+        callback=separated,
+        help="Ask these instead: graph, patch, paper, all-to-all, or another package's.",
     ),
     click.option(
         "--fpr",

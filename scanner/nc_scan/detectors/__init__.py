@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Literal
+from typing import Literal, get_args
 
+from nc_scan.detectors.all_to_all import AllToAll
 from nc_scan.detectors.base import Detector
 from nc_scan.detectors.graph import GraphAudit
 from nc_scan.detectors.paper import PaperSearch
@@ -15,14 +16,29 @@ DETECTORS: dict[str, type[Detector]] = {
     "graph": GraphAudit,
     "patch": PatchSearch,
     "paper": PaperSearch,
+    "all-to-all": AllToAll,
 }
 
 Method = Literal["calibrated", "paper"]
-METHODS: dict[str, tuple[str, ...]] = {"calibrated": ("graph", "patch"), "paper": ("graph", "paper")}
+Effort = Literal["quick", "standard", "deep"]
+EFFORTS: dict[Effort, tuple[str, ...]] = {
+    "quick": ("graph", "patch"),
+    "standard": ("graph", "patch"),
+    "deep": ("graph", "patch", "all-to-all"),
+}
+PAPER = ("graph", "paper")
 
 ENTRY_POINTS = "nc_scan.detectors"  # of other distributions: name = "package.module:Class"
 
-__all__ = ["DETECTORS", "METHODS", "Detector", "Method", "make"]
+__all__ = ["DETECTORS", "Detector", "Effort", "Method", "make", "names_of"]
+
+
+def names_of(method: Method, effort: Effort) -> tuple[str, ...]:
+    """The detectors that a method asks with so much effort. Raises ValueError for an unknown one."""
+    for what, value, known in (("method", method, Method), ("effort", effort, Effort)):
+        if value not in get_args(known):
+            raise ValueError(f"unknown {what} {value!r}: one of {', '.join(get_args(known))}")
+    return PAPER if method == "paper" else EFFORTS[effort]
 
 
 def make(name: str) -> Detector:

@@ -26,7 +26,8 @@ def fit_calibration(rows: Sequence[Row]) -> Calibration:
     """Fisher's direction, tails of the clean models' scores along it, and the odds of a backdoor.
 
     Several scans of a model count as their mean. Backdoors that no patch stands in for, and scans whose target does not
-    have the smallest trigger, say nothing about how a target stands out, and are left out.
+    have the smallest trigger, say nothing about how a target stands out, and are left out. For detectors with a score of
+    their own the tails of all clean models' scores are kept, where there are enough.
 
     Raises CalibrationError for too few models.
     """
@@ -52,7 +53,18 @@ def fit_calibration(rows: Sequence[Row]) -> Calibration:
         tails=tuple(Tail.of(scores) for scores in by_size if len(scores) >= FEWEST_CLEAN),
         models=(len(clean), len(backdoored)),
         basis=describe(usable),
+        others=other_tails([row for row in rows if not row.backdoored]),
     )
+
+
+def other_tails(clean: Sequence[Row]) -> dict[str, Tail]:
+    """The tails of the scores of detectors other than the patch search, several scans of a model as their mean."""
+    scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in clean:
+        for detector, score in row.scores.items():
+            scores[detector][row.file].append(score)
+    means = {name: [float(np.mean(values)) for values in models.values()] for name, models in scores.items()}
+    return {name: Tail.of(values) for name, values in means.items() if len(values) >= FEWEST_CLEAN}
 
 
 def direction(clean: Features, backdoored: Features) -> Features:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from nc_scan.errors import IndexFileError
@@ -18,7 +18,8 @@ class Row:
 
     `norms` (labels,) are in pixels, `success` (labels,) the replayed success rates; both are empty where the scan
     failed or had no patches to compare. `pixels` are height times width of the images, `probes` names their kind, and
-    `verdict`, `found` and `p_value` are what the scan itself said.
+    `verdict`, `found` and `p_value` are what the scan itself said. `scores` are those of detectors that have one, by the
+    detector's name.
     """
 
     file: str
@@ -38,6 +39,7 @@ class Row:
     seconds: float
     norms: tuple[float, ...]
     success: tuple[float, ...]
+    scores: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def backdoored(self) -> bool:
@@ -65,6 +67,9 @@ def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
         seconds=round(sum(outcome.seconds.values()), 1),
         norms=tuple(round(label.norm, 3) for label in outcome.labels),
         success=tuple(round(label.success_rate, 3) for label in outcome.labels),
+        scores={
+            one.detector: round(one.statistics["score"], 3) for one in outcome.evidence if "score" in one.statistics
+        },
     )
 
 
@@ -91,10 +96,13 @@ def read_table(path: Path) -> list[Row]:
 def _cell(value: object) -> object:
     if value is None:
         return ""
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={number}" for name, number in value.items())
     return " ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def _row(cells: dict[str, str]) -> Row:
+    scores = (cells.get("scores") or "").split()  # tables of before lack it
     return Row(
         file=cells["file"],
         truth=cells["truth"],
@@ -113,4 +121,5 @@ def _row(cells: dict[str, str]) -> Row:
         seconds=float(cells["seconds"]),
         norms=tuple(map(float, cells["norms"].split())),
         success=tuple(map(float, cells["success"].split())),
+        scores={name: float(number) for name, _, number in (one.partition("=") for one in scores)},
     )

@@ -16,9 +16,11 @@ def to_npz(result: ScanResult) -> bytes:
     """A compressed .npz, the same bytes for the same result.
 
     Its arrays: `labels` (N,), `masks` (N, height, width) and `patterns` (N, channels, height, width) of the labels that
-    have a trigger, and `images` (M, channels, height, width), the example probes without it. float32 in [0, 1].
+    have a trigger, and `images` (M, channels, height, width), the example probes without it; `detectors`,
+    `detector_masks` and `detector_patterns` are what they found that belongs to no single label. float32 in [0, 1].
     """
     found = [(label.label, label.trigger) for label in result.labels if label.trigger is not None]
+    others = [(one.detector, one.trigger) for one in result.evidence if one.trigger is not None]
     contract = result.contract
     size = (contract.height, contract.width)
     file = io.BytesIO()
@@ -30,6 +32,9 @@ def to_npz(result: ScanResult) -> bytes:
         images=_stack(
             [example.image for example in result.examples if example.image is not None], (contract.channels, *size)
         ),
+        detectors=np.array([name for name, _ in others], np.str_),
+        detector_masks=_stack([trigger.mask for _, trigger in others], size),
+        detector_patterns=_stack([trigger.pattern for _, trigger in others], (contract.channels, *size)),
     )
     return file.getvalue()
 
@@ -40,6 +45,8 @@ def with_arrays(result: ScanResult, path: Path) -> ScanResult:
         with np.load(path, allow_pickle=False) as arrays:
             masks, patterns, images = arrays["masks"], arrays["patterns"], arrays["images"]
             rows = {int(label): row for row, label in enumerate(arrays["labels"])}
+            parts = [arrays.get(name, ()) for name in ("detectors", "detector_masks", "detector_patterns")]
+            others = {str(name): Trigger(mask, pattern) for name, mask, pattern in zip(*parts, strict=True)}
     except (KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} does not hold the pixels of a report: {error}") from error
 
@@ -53,6 +60,7 @@ def with_arrays(result: ScanResult, path: Path) -> ScanResult:
         examples=tuple(
             dataclasses.replace(example, image=image) for example, image in zip(result.examples, images, strict=True)
         ),
+        evidence=tuple(dataclasses.replace(one, trigger=others.get(one.detector)) for one in result.evidence),
     )
 
 

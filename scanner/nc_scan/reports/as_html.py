@@ -26,7 +26,7 @@ from nc_scan.reports.predictions import predicted, recognised
 from nc_scan.reports.shown import shown
 from nc_scan.reports.sizes import in_words, sizes_chart
 from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called, rarity
-from nc_scan.results import LabelResult, Outcome, ScanResult
+from nc_scan.results import Evidence, LabelResult, Outcome, ScanResult
 
 # The parts of the page below the verdict, in order: templates/sections/NAME.html.jinja. A detector with evidence of
 # its own kind gets a section here.
@@ -42,6 +42,15 @@ class TriggerFigure:
     crop: str
     mask: str
     pattern: str
+
+
+@dataclass(frozen=True)
+class ChangeFigure:
+    """What a detector found that belongs to no single label, with its pictures, as data addresses."""
+
+    evidence: Evidence
+    trigger: str
+    mask: str
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,7 @@ def to_html(outcome: Outcome) -> str:
         **shared,
         scanned=True,
         triggers=list(_triggers(outcome)),
+        changes=list(_changes(outcome)),
         probes=list(_probes(outcome)),
         masks=list(_masks(outcome)),
         rarity=rarity(outcome),
@@ -121,6 +131,12 @@ def _triggers(result: ScanResult) -> Iterator[TriggerFigure]:
             trigger = label.trigger
             pngs = (trigger_png(trigger), trigger_png(cropped(trigger)), mask_png(trigger.mask), pattern_png(trigger))
             yield TriggerFigure(label, *map(data_uri, pngs))
+
+
+def _changes(result: ScanResult) -> Iterator[ChangeFigure]:
+    for one in result.evidence:
+        if one.trigger is not None:
+            yield ChangeFigure(one, data_uri(trigger_png(one.trigger)), data_uri(mask_png(one.trigger.mask)))
 
 
 def _probes(result: ScanResult) -> Iterator[ProbeFigure]:

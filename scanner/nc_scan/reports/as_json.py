@@ -22,7 +22,7 @@ def to_json(outcome: Outcome) -> str:
     for example in values.get("examples", ()):
         del example["image"]
     for evidence in values.get("evidence", ()):
-        del evidence["labels"], evidence["findings"]  # those of all detectors stand above
+        del evidence["labels"], evidence["findings"], evidence["trigger"]  # pixels, or what stands above
     return json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 

@@ -18,7 +18,7 @@ from nc_scan.reports.sizes import in_words
 from nc_scan.reports.terminal_bars import label_table
 from nc_scan.reports.terminal_picture import TriggerPicture
 from nc_scan.reports.words import HEADLINE, acceptance, called, targets
-from nc_scan.results import FailedScan, InputContract, LabelResult, Outcome, ScanResult
+from nc_scan.results import FailedScan, InputContract, Outcome, ScanResult, Trigger
 
 COLORS = {"clean": "green", "backdoored": "red", "inconclusive": "yellow", "failed": "yellow", "not_applicable": "dim"}
 
@@ -35,7 +35,11 @@ def render(result: ScanResult, *, verbose: bool = False) -> RenderableType:
     if result.labels:
         parts += [_indented(label_table(result)), Text()]
         suspected = [label for label in result.labels if label.label in result.target_labels]
-        parts += [part for label in suspected for part in _picture(result, label)]
+        parts += [
+            part for label in suspected for part in _picture(label.trigger, f"label {called(result, label.label)}")
+        ]
+    decisive = [one for one in result.evidence if one.reason and one.reason == result.reasons[0]]
+    parts += [part for one in decisive for part in _picture(one.trigger, one.detector)]
     parts += [*map(_indented, _meaning(result)), Text()]
     return Group(*parts, _indented(_facts(result, verbose)))
 
@@ -92,12 +96,12 @@ def _meaning(result: ScanResult) -> Iterator[RenderableType]:
         yield Text(f"Not looked for: {'; '.join(unseen)}.", style="dim")
 
 
-def _picture(result: ScanResult, label: LabelResult) -> list[RenderableType]:
-    if label.trigger is None:
+def _picture(trigger: Trigger | None, what_for: str) -> list[RenderableType]:
+    if trigger is None:
         return []
-    picture = TriggerPicture(label.trigger)
+    picture = TriggerPicture(trigger)
     first, last = picture.rows()
-    title = f"trigger for label {called(result, label.label)}, rows {first} to {last - 1} of {len(label.trigger.mask)}"
+    title = f"trigger for {what_for}, rows {first} to {last - 1} of {len(trigger.mask)}"
     return [_indented(Text(title, style="dim")), _indented(picture), Text()]
 
 

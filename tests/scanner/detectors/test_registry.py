@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,7 +15,7 @@ from tests.scanner.detectors.toy import Toy
 
 import nc_scan
 from nc_scan import detectors
-from nc_scan.detectors import DETECTORS, METHODS, make
+from nc_scan.detectors import DETECTORS, EFFORTS, PAPER, make, names_of
 from nc_scan.errors import DetectorError
 from nc_scan.reports.as_json import from_json, to_json
 
@@ -59,10 +60,28 @@ def test_a_toy_detector_decides_and_is_reported(model: Path) -> None:
     assert json.loads(to_json(result))["evidence"][0]["detector"] == "toy"
 
 
-def test_every_method_names_known_detectors() -> None:
-    for names in METHODS.values():
-        for name in names:
-            assert make(name).name == name
+def test_the_example_in_the_documents_runs(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "detectors.md").read_text("utf-8")
+    written: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], written)
+    monkeypatch.setitem(DETECTORS, "brightness", written["Brightness"])
+    result = nc_scan.scan(model, detectors=["brightness"], value_range="0..1")
+    assert result.verdict == "clean"
+    assert result.evidence[0].statistics == {"label": 0.0}
+
+
+def test_every_effort_names_known_detectors_and_more_effort_no_fewer() -> None:
+    for name in {name for names in (*EFFORTS.values(), PAPER) for name in names}:
+        assert make(name).name == name
+    quick, standard, deep = (set(names_of("calibrated", effort)) for effort in ("quick", "standard", "deep"))
+    assert quick <= standard <= deep
+    assert names_of("paper", "deep") == PAPER
+
+
+@pytest.mark.parametrize(("method", "effort"), [("magic", "deep"), ("calibrated", "little")])
+def test_an_unknown_method_or_effort_is_refused(method: Any, effort: Any) -> None:
+    with pytest.raises(ValueError, match="unknown"):
+        names_of(method, effort)
 
 
 @pytest.mark.parametrize(("name", "words"), [("magic", "graph, patch"), ("broken", "cannot be loaded")])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nc_scan.results import (
+    Evidence,
     FailedScan,
     Finding,
     InputContract,
@@ -100,6 +101,19 @@ def make_result(labels: int = 10, target: int | None = 3, channels: int = 3) -> 
         )[:6],
         finished=FINISHED,
     )  # fmt: skip
+
+
+def moving_all(result: ScanResult) -> ScanResult:
+    """A result with one patch that moves every label to the next."""
+    trigger = result.labels[0].trigger
+    silent = Evidence("graph", ("branch",), passes=64, seconds=0.1)
+    found = Evidence(
+        "all-to-all", ("all-to-all",), "2.8 of 256 pixels move all: 0 to 1, <1> to 2", (1, 2), 0.002,
+        statistics={"norm": 2.8, "odd": float("nan")}, passes=13_000, seconds=4.0, trigger=trigger,
+    )  # fmt: skip
+    return dataclasses.replace(
+        result, verdict="backdoored", target_labels=(1, 2), reasons=(found.reason,), evidence=(silent, found)
+    )
 
 
 def make_outcomes() -> dict[str, Outcome]:

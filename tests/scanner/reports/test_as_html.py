@@ -12,7 +12,7 @@ from nc_scan.reports.as_html import to_html
 from nc_scan.reports.charts import box_plot, histogram_chart, norms_chart
 from nc_scan.results import Outcome, ScanResult, Trigger
 
-from .conftest import EVIDENCE, make_outcomes
+from .conftest import EVIDENCE, make_outcomes, make_result, moving_all
 
 VOID = {"meta", "img", "br", "rect", "line", "path"}
 
@@ -92,6 +92,12 @@ def test_one_mask_a_label_and_the_suspected_one_marked(backdoored: ScanResult) -
     html = to_html(backdoored)
     assert html.count('alt="Mask for label ') == 10
     assert html.count('<figure class="suspect">') == 1
+
+
+def test_what_other_detectors_found_is_drawn() -> None:
+    page = to_html(moving_all(make_result(target=None)))
+    assert "2.8 of 256 pixels move all: 0 to 1, &lt;1&gt; to 2" in page
+    assert "all-to-all: what it found" in page
 
 
 def test_shows_probes_before_and_after(backdoored: ScanResult) -> None:

@@ -15,6 +15,8 @@ from nc_scan.reports.arrays import to_npz, with_arrays
 from nc_scan.reports.as_json import from_json, schema, to_json
 from nc_scan.results import Outcome, ScanResult
 
+from .conftest import moving_all
+
 VALIDATOR = jsonschema.Draft202012Validator
 STABLE = ("verdict", "target_labels", "labels")
 STABLE_OF_A_LABEL = ("label", "norm", "anomaly_index", "success_rate", "status")
@@ -103,6 +105,20 @@ def test_json_and_arrays_give_the_result_back(outcome: Outcome, tmp_path: Path) 
         assert example.image is not None
         assert other_example.image is not None
         np.testing.assert_array_equal(example.image, other_example.image)
+
+
+def test_what_other_detectors_found_comes_back(backdoored: ScanResult, tmp_path: Path) -> None:
+    result = moving_all(backdoored)
+    VALIDATOR(closed(schema())).validate(json.loads(to_json(result)))
+    (tmp_path / "pixels.npz").write_bytes(to_npz(result))
+    back = from_json(to_json(result))
+    assert isinstance(back, ScanResult)
+    *_, found = with_arrays(back, tmp_path / "pixels.npz").evidence
+    assert (found.detector, found.target_labels, found.p_value) == ("all-to-all", (1, 2), 0.002)
+    assert math.isnan(found.statistics["odd"])
+    assert found.trigger is not None
+    assert result.evidence[-1].trigger is not None
+    np.testing.assert_array_equal(found.trigger.mask, result.evidence[-1].trigger.mask)
 
 
 def test_the_same_result_gives_the_same_bytes(outcome: Outcome) -> None:

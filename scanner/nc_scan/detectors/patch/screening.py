@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nc_scan.search.objective import CHUNK_VALUES, PASS_VALUES, Scores
+from nc_scan.search.objective import CHUNK_VALUES, PASS_VALUES, Scores, away
 from nc_scan.search.passes import RunAll, Tensors
 from nc_scan.triggers import Affine, Patch
 
@@ -37,29 +37,35 @@ def screened_images(channels: int, height: int, width: int, probes: int = PROBES
     return block_count(height, width) * len(cube_corners(channels)) * min(PROBES, probes)
 
 
-def block_effects(scores: Scores, images: Tensor, affine: Affine, run_all: RunAll) -> BlockEffects:
+def block_effects(
+    scores: Scores, images: Tensor, affine: Affine, run_all: RunAll, own: Tensor | None = None
+) -> BlockEffects:
     """The mean change of each label's log probability by an opaque block, over a few probes.
+
+    With the labels `own` (B,) of the images there is one value in place of one a label: of any label but their own.
 
     This is occlusion sensitivity (Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014,
     section 4.1) with the corners of the colour cube in place of grey. A forward pass tells it for all labels at once.
     """
     channels, height, width = images.shape[1:]
     probes, colours = images[:PROBES], cube_corners(channels).to(images)
+    labels = torch.zeros(len(probes), dtype=torch.int64) if own is None else own[:PROBES]
     numbers, count = block_numbers(height, width).to(images.device), block_count(height, width)
     patterns = colours[:, :, None, None].expand(-1, -1, height, width).contiguous()
 
     @torch.no_grad()
     def one_pass(piece: Tensors) -> Tensors:
-        part, block = piece
+        part, label, block = piece
         masks = (numbers == block).to(part).expand(len(colours), 1, height, width).contiguous()
         stamped = Patch().stamp(part, {"mask": masks, "pattern": patterns}, affine)
-        known = scores(stamped.flatten(0, 1)).log_softmax(1).clamp(min=OUT_OF_REACH)
-        return (known.view(len(colours), len(part), -1).sum(1),)
+        logits = scores(stamped.flatten(0, 1)).view(len(colours), len(part), -1)
+        known = logits.log_softmax(2) if own is None else -away(logits, label, label)[0][..., None]
+        return (known.clamp(min=OUT_OF_REACH).sum(1),)
 
     size = max(1, PASS_VALUES.get(images.device.type, CHUNK_VALUES) // patterns.numel())
-    parts = torch.split(probes, size)
+    parts = list(zip(torch.split(probes, size), torch.split(labels, size), strict=True))
     blocks = torch.arange(-1, count, device=images.device)  # the first is nowhere: the probes as they are
-    sums = run_all(one_pass, [(part, block) for block in blocks for part in parts])
+    sums = run_all(one_pass, [(*part, block) for block in blocks for part in parts])
     by_block = torch.stack([values for (values,) in sums]).view(count + 1, len(parts), len(colours), -1).sum(1)
     return BlockEffects((by_block[1:] - by_block[:1]) / len(probes), by_block[0, 0] / len(probes))
 

@@ -8,8 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from nc_scan.detectors.patch.screening import block_numbers, cube_corners
-from nc_scan.detectors.patch.settings import PatchSettings
-from nc_scan.search import Start
+from nc_scan.search import SearchSettings, Start
 from nc_scan.triggers import Params, Patch
 
 MOVES = 1e-3  # nats: where no block moves a label by more, its guided mask is faint or empty
@@ -19,7 +18,7 @@ def first_starts(
     labels: Sequence[int],
     effects: Tensor | None,
     images: Tensor,
-    settings: PatchSettings,
+    settings: SearchSettings,
     generator: Generator,
     reached: Mapping[int, Params] | None = None,
 ) -> Start:
