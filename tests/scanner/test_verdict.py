@@ -161,7 +161,9 @@ MANY = {
     "a search that was not run": ([SILENT, NOT_RUN], "inconclusive", ()),
     "one p-value": ([toy(FALSE_ALARMS)], "backdoored", (4,)),
     "the graph takes no share of the false alarms": ([toy(FALSE_ALARMS), SILENT], "backdoored", (4,)),
-    "the false alarms are shared out": ([toy(FALSE_ALARMS), NO_PATCH], "clean", ()),
+    "the false alarms are shared out": ([toy(FALSE_ALARMS), NO_PATCH], "inconclusive", ()),
+    "a p-value in doubt": ([toy(4 * FALSE_ALARMS)], "inconclusive", ()),
+    "a large p-value": ([toy(6 * FALSE_ALARMS)], "clean", ()),
     "a small p-value beside others": ([toy(FALSE_ALARMS / 3), SILENT, NO_PATCH], "backdoored", (4,)),
     "several detectors name their labels": ([toy(FALSE_ALARMS / 3), PATCH], "backdoored", (2, 4)),
     "nothing to replay": ([toy(FALSE_ALARMS, None)], "backdoored", (4,)),
@@ -188,3 +190,13 @@ def test_the_p_value_is_that_of_all_detectors_together() -> None:
     alone = decide([NO_PATCH], CONTRACT, JUDGEMENT).p_value
     together = decide([NO_PATCH, toy(0.9), SILENT], CONTRACT, JUDGEMENT).p_value
     assert together == pytest.approx(min(1.0, 2 * alone))
+
+
+def test_a_score_is_held_against_those_of_clean_models() -> None:
+    calibration = dataclasses.replace(CALIBRATION, others={"scored": Tail(0.0, 20.0, 20)})
+    judgement = dataclasses.replace(JUDGEMENT, calibration=calibration)
+    for score, verdict in ((1.0, "clean"), (9.0, "backdoored")):
+        evidence = Evidence("scored", ("toy",), "moved all", (4,), statistics={"score": score})
+        decision = decide([evidence, SILENT], CONTRACT, judgement)
+        assert decision.verdict == verdict
+        assert decision.p_values == (calibration.others["scored"].survival(score), None)

@@ -26,8 +26,8 @@ def fit_calibration(rows: Sequence[Row]) -> Calibration:
     """Fisher's direction, tails of the clean models' scores along it, and the odds of a backdoor.
 
     Several scans of a model count as their mean. Backdoors that no patch stands in for, and scans whose target does not
-    have the smallest trigger, say nothing about how a target stands out, and are left out. For detectors with a score of
-    their own the tails of all clean models' scores are kept, where there are enough.
+    have the smallest trigger, say nothing about how a target stands out, and are left out. Detectors with a score of
+    their own get the tail of the clean models' scores, where there are enough of these.
 
     Raises CalibrationError for too few models.
     """

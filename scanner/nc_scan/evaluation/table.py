@@ -18,8 +18,8 @@ class Row:
 
     `norms` (labels,) are in pixels, `success` (labels,) the replayed success rates; both are empty where the scan
     failed or had no patches to compare. `pixels` are height times width of the images, `probes` names their kind, and
-    `verdict`, `found` and `p_value` are what the scan itself said. `scores` are those of detectors that have one, by the
-    detector's name.
+    `verdict`, `found` and `p_value` are what the scan itself said. `scores` are those of detectors that have one, by
+    the detector's name.
     """
 
     file: str
@@ -71,6 +71,10 @@ def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
             one.detector: round(one.statistics["score"], 3) for one in outcome.evidence if "score" in one.statistics
         },
     )
+
+
+def _scores(result: ScanResult) -> dict[str, float]:
+    return {one.detector: round(one.statistics["score"], 3) for one in result.evidence if "score" in one.statistics}
 
 
 def write_table(rows: Iterable[Row], path: Path) -> None:

@@ -1,16 +1,19 @@
 """Fitting on tables of known models."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.covariance import ledoit_wolf
 from tests.scanner.evaluation.conftest import zoo
 
+from nc_scan.calibration import Tail
 from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.cross import leave_out
 from nc_scan.evaluation.fit import direction, fit_calibration, logistic, shrunk_covariance
 from nc_scan.evaluation.rules import calibrated
+from nc_scan.evaluation.table import read_table, write_table
 
 
 @pytest.mark.parametrize("labels", [2, 10, 43])
@@ -74,3 +77,17 @@ def test_each_family_is_left_out() -> None:
     assert list(left) == [*families, ("attack", "patch")]
     assert all(one.auc > 0.95 for key, one in left.items() if key[0] != "attack")
     assert "at least" in left["attack", "patch"].reason
+
+
+def test_other_detectors_get_the_tail_of_the_scores_of_clean_models(tmp_path: Path) -> None:
+    rows = [
+        dataclasses.replace(
+            row, scores={"all-to-all": 9.0 if row.backdoored else number / 10} | ({"rare": 1.0} if number < 6 else {})
+        )
+        for number, row in enumerate(zoo(40, 0))
+    ]
+    write_table(rows, tmp_path / "zoo.csv")
+    assert read_table(tmp_path / "zoo.csv") == rows
+    others = fit_calibration(rows).others
+    clean = [row.scores["all-to-all"] for row in rows if not row.backdoored]
+    assert others == {"all-to-all": Tail.of(clean)}  # of "rare" there are three clean models only
