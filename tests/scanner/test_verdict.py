@@ -152,6 +152,8 @@ def toy(p_value: float | None, success_rate: float | None = 1.0) -> Evidence:
     return Evidence("toy", ("toy",), "moved all", (4,), p_value, success_rate)
 
 
+UNKNOWN = Evidence("unknown", ("toy",), "who knows", (1,), statistics={"score": 3.0})
+
 MANY = {
     "nothing": ([SILENT, NO_PATCH], "clean", ()),
     "a note": ([NOTE, NO_PATCH], "clean", ()),
@@ -162,6 +164,7 @@ MANY = {
     "one p-value": ([toy(FALSE_ALARMS)], "backdoored", (4,)),
     "the graph takes no share of the false alarms": ([toy(FALSE_ALARMS), SILENT], "backdoored", (4,)),
     "the false alarms are shared out": ([toy(FALSE_ALARMS), NO_PATCH], "inconclusive", ()),
+    "one that has no p-value takes no share": ([toy(FALSE_ALARMS), UNKNOWN], "backdoored", (4,)),
     "a p-value in doubt": ([toy(4 * FALSE_ALARMS)], "inconclusive", ()),
     "a large p-value": ([toy(6 * FALSE_ALARMS)], "clean", ()),
     "a small p-value beside others": ([toy(FALSE_ALARMS / 3), SILENT, NO_PATCH], "backdoored", (4,)),
