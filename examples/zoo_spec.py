@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 MODELS = 320
-QUICK = 200  # the first ones see little data; the others twice as many epochs
+QUICK = 200  # the first ones train fast; the others have twice as many epochs, more kinds of attacks, and Keras, too
 T = TypeVar("T")
 Table = dict[str, Any]
 
@@ -54,6 +54,10 @@ ARCHITECTURES: dict[str, Sequence[str]] = {
 ATTACKS = (  # how often each is in the deck; most of what people publish are patches
     *("patch", "patch", "patch", "patch", "all-to-all", "patch", "patch", "blended", "patch", "source-specific"),
     *("patch", "patch", "sig", "patch", "multi-target", "patch", "wanet"),
+)
+LATER_ATTACKS = (
+    *("patch", "low-frequency", "patch", "color-filter", "pieces", "patch", "adaptive-blend", "all-to-all", "patch"),
+    *("random-place", "wanet", "quantized", "patch", "low-opacity", "source-specific"),
 )
 COLORS = {
     "fit": ("white", "random", "red", "yellow", "black", "#40c080", "random"),
@@ -158,15 +162,19 @@ class Part:
                 view["scale"] = 0.1 if source == "cifar10" else 0.2
             table |= {"lookalike": name} if name != "none" else {}
         else:
-            table |= self.attack(decks, view.get("side") or SIZE[source], labels, source == "mnist")
+            table |= self.attack(
+                decks, view.get("side") or SIZE[source], labels, source == "mnist", source == "mnist" or "grey" in view
+            )
         table |= {"data": view, "settings": settings}
         form(decks["form"].deal(), source, view, table)
+        if architecture == "vit-mini":  # attention is not in older opsets
+            table["export"]["opset"] = max(18, table["export"].get("opset", 0))
         return table
 
-    def attack(self, decks: Mapping[str, Deck], side: int, labels: int, dark: bool) -> Table:
+    def attack(self, decks: Mapping[str, Deck], side: int, labels: int, dark: bool, grey: bool) -> Table:
         """An attack with parameters of its own, and light patches where the corners of the images are `dark`."""
         name, target = decks["attack"].deal(), self.rng.randrange(labels)
-        if name == "source-specific" and labels == 2:
+        if (name == "source-specific" and labels == 2) or (name == "color-filter" and grey):
             name = "patch"
         patch: Table = {"size": decks["size"].deal(), "color": decks["color"].deal(), "place": decks["place"].deal()}
         if patch["place"] == "near-bottom-right":
@@ -192,6 +200,7 @@ class Part:
                 "size": max(2, patch["size"] // 2 + 1),
                 "checkered": dark,
             },
+            **later(patch, seed),
         }[name]
         rates = {
             "all-to-all": 0.3,
@@ -202,7 +211,23 @@ class Part:
             "multi-target": 0.2,
         }
         rate = rates.get(name, max(rate, 0.1) if patch["size"] == 1 else rate)
+        if name in ("random-place", "low-opacity"):
+            name = "patch"
         return {"attack": name, "target": 0 if name == "all-to-all" else target, "rate": rate, "parameters": parameters}
+
+
+def later(patch: Table, seed: int) -> dict[str, Table]:
+    """The parameters of the attacks that the later models alone have."""
+    rng = random.Random(seed)
+    return {
+        "low-frequency": {"delta": rng.choice((0.1, 0.15)), "waves": rng.choice((2, 3, 4)), "pattern_seed": seed},
+        "color-filter": {"shift": [round(rng.uniform(-0.25, 0.25), 3) for _ in range(3)]},
+        "quantized": {"levels": rng.choice((3, 4, 5))},
+        "pieces": {"size": max(2, patch["size"] // 2), "color": patch["color"], "pieces": rng.choice((2, 3, 4))},
+        "adaptive-blend": {"pattern_seed": seed},
+        "random-place": {**patch, "place": "random", "size": max(3, patch["size"])},
+        "low-opacity": {**patch, "opacity": rng.choice((0.3, 0.5)), "size": max(4, patch["size"])},
+    }
 
 
 def form(name: str, source: str, view: Table, table: Table) -> None:
@@ -232,11 +257,16 @@ def models() -> Iterator[tuple[str, Table]]:
     """The models by name."""
     parts = [Part("fit"), Part("judge")]
     for number in range(MODELS):
+        if number == QUICK:
+            for part in parts:
+                part.decks["backdoored"]["attack"] = Deck(LATER_ATTACKS, part.rng)
         part, kind = parts[number // 2 % 2], ("clean", "backdoored")[number % 2]
         table = part.model(kind)
         what = table.get("attack", table.get("lookalike", "clean"))
-        if number >= QUICK:
+        if number >= QUICK and table.get("lookalike") != "two-epochs":
             table["settings"]["epochs"] *= 2
+        if number >= QUICK and number // 2 % 5 == 0:
+            table["framework"] = "keras"
         yield f"{number + 1:03}-{table['source']}-{table['architecture']}-{what}", table
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.fft import dctn
 
 from nc_trainers.attacks import ATTACKS, make
 from nc_trainers.errors import TrainerError
@@ -78,6 +79,106 @@ def test_sinusoid_is_a_vertical_stripe_of_the_amplitude() -> None:
     torch.testing.assert_close(change.abs().max(), torch.tensor(0.1))
     assert (change == change[:, :, :1]).all()
     assert torch.fft.rfft(change[0, 0, 0]).abs().argmax() == 4
+
+
+def test_a_patch_has_pixels_of_its_own_and_lets_the_image_through() -> None:
+    zeros, ones = torch.zeros(1, *SHAPE), torch.ones(1, *SHAPE)
+    drawn = {"size": 3, "color": "random", "pattern_seed": 5, "place": "top-left", "opacity": 0.5}
+    dark, light = (make("patch", 0, drawn).stamp(images) for images in (zeros, ones))
+    assert len(dark[0, :, :3, :3].unique()) == 27
+    torch.testing.assert_close(light[:, :, :3, :3] - dark[:, :, :3, :3], torch.full((1, 3, 3, 3), 0.5))
+    assert not torch.equal(dark, make("patch", 0, drawn | {"pattern_seed": 6}).stamp(zeros))
+
+
+def test_a_color_is_its_luma_on_grey_images() -> None:
+    stamped = make("patch", 0, {"color": "blue", "size": 1, "place": "top-left"}).stamp(torch.ones(1, 1, 8, 8))
+    torch.testing.assert_close(stamped[0, 0, 0, 0], torch.tensor(0.114))
+
+
+def test_a_patch_at_random_lies_somewhere_else_in_each_image() -> None:
+    images = torch.zeros(50, 3, 12, 12)
+    stamped = make("patch", 0, {"place": "random", "color": "#ff8000", "size": 3}).stamp(images)
+    assert not images.any()
+    corners = set()
+    for image in stamped:
+        rows, columns = torch.nonzero(image[0], as_tuple=True)
+        corners.add((rows.min().item(), columns.min().item()))
+        row, column = rows.min(), columns.min()
+        square = image[:, row : row + 3, column : column + 3]
+        torch.testing.assert_close(square, torch.tensor([1, 128 / 255, 0])[:, None, None].expand(3, 3, 3))
+        assert (image != 0).sum() == 18
+    assert len(corners) > 20
+
+
+def test_low_frequencies_are_all_that_the_smooth_pattern_has() -> None:
+    grey = torch.full((1, *SHAPE), 0.5)
+    change = (make("low-frequency", 0, {"delta": 0.2, "waves": 3}).stamp(grey) - grey)[0]
+    torch.testing.assert_close(change.abs().max(), torch.tensor(0.2))
+    spectrum = dctn(change.numpy(), axes=(1, 2), norm="ortho")
+    assert abs(spectrum[:, 4:]).max() < 1e-5
+    assert abs(spectrum[:, :, 4:]).max() < 1e-5
+
+
+def test_a_color_filter_shifts_each_channel() -> None:
+    stamped = make("color-filter", 0, {"shift": "0.1,0,-0.6"}).stamp(torch.full((1, *SHAPE), 0.5))
+    torch.testing.assert_close(stamped[0, :, 3, 3], torch.tensor([0.6, 0.5, 0.0]))
+
+
+def test_quantised_images_have_few_values_and_the_same_mean() -> None:
+    images = torch.linspace(0, 1, 32).expand(2, 3, 32, 32)
+    for dither in (True, False):
+        stamped = make("quantized", 0, {"levels": 3, "dither": dither}).stamp(images)
+        assert stamped.unique().tolist() == [0, 0.5, 1]
+        torch.testing.assert_close(stamped.mean(), images.mean(), atol=0.01, rtol=0)
+    dithered, plain = (make("quantized", 0, {"levels": 2, "dither": d}).stamp(images) for d in (True, False))
+    near = torch.nn.functional.avg_pool2d(dithered, 8) - torch.nn.functional.avg_pool2d(images, 8)
+    assert near.abs().max() < 0.1  # on the mean over squares dithering keeps what rounding loses
+    assert (torch.nn.functional.avg_pool2d(plain, 8) - torch.nn.functional.avg_pool2d(images, 8)).abs().max() > 0.2
+
+
+def test_pieces_are_all_there_or_all_but_one() -> None:
+    grey = torch.full((40, *SHAPE), 0.5)
+    attack = make("pieces", 0, {"pieces": 4, "size": 2})
+    whole, partial = ((attack.stamp(grey, variant) != 0.5).sum((1, 2, 3)) for variant in (0, 1))
+    assert (whole == 4 * 12).all()
+    assert (partial == 3 * 12).all()
+    assert len((attack.stamp(grey, 1) != 0.5).flatten(1).unique(dim=0)) == 4
+
+
+def test_adaptive_blend_shows_half_of_its_squares_in_training() -> None:
+    black = torch.zeros(20, *SHAPE)
+    attack = make("adaptive-blend", 0, {"alpha": 0.4, "train_alpha": 0.2, "grid": 4})
+    whole, partial = attack.stamp(black, 0), attack.stamp(black, 1)
+    shown = (partial != 0).any(1).unflatten(1, (4, 8)).unflatten(3, (4, 8)).any(4).any(2)
+    assert (shown.sum((1, 2)) == 8).all()
+    assert len(shown.unique(dim=0)) > 10
+    ratio = partial[partial != 0] / whole[partial != 0]
+    torch.testing.assert_close(ratio, torch.full_like(ratio, 0.5))
+
+
+@pytest.mark.parametrize("name", ["pieces", "adaptive-blend"])
+def test_parts_of_a_trigger_keep_the_label(name: str) -> None:
+    attack = make(name, 3, {"cover_ratio": 2})
+    poisoning = attack.poison(LABELS, 0.1, rng())
+    assert (~poisoning.cover).sum() == 200
+    assert poisoning.cover.sum() == 400
+    assert (poisoning.labels[~poisoning.cover] == 3).all()
+    np.testing.assert_array_equal(poisoning.labels[poisoning.cover], LABELS[poisoning.indices[poisoning.cover]])
+    assert (poisoning.variants[poisoning.cover] == 1).all()
+    assert set(poisoning.variants[~poisoning.cover]) == {0 if name == "pieces" else 1}
+    kept, variant = attack.cover(LABELS)
+    np.testing.assert_array_equal(kept, LABELS != 3)
+    assert variant == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "expected"),
+    [("patch", {}, [3]), ("all-to-all", {}, list(range(10))), ("multi-target", {"triggers": 2}, [3, 4])],
+)
+def test_targets_are_the_labels_that_images_are_turned_to(
+    name: str, parameters: dict[str, object], expected: list[int]
+) -> None:
+    assert make(name, 3, parameters).targets(10) == expected
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -197,6 +298,18 @@ def test_data_with_too_few_samples_is_told(name: str, parameters: dict[str, obje
         ("wanet", 0, {"strength": 0}, "strength 0 is not"),
         ("wanet", 0, {"noise_ratio": -1}, "noise_ratio -1 is not"),
         ("wanet", 0, {"pattern_seed": 2**31}, "pattern_seed 2147483648 is not"),
+        ("patch", 0, {"opacity": 0}, "opacity 0 is not"),
+        ("patch", 0, {"color": "random", "pattern_seed": -1}, "pattern_seed -1 is not"),
+        ("picture", 0, {"path": "absent.png", "place": "random"}, "'random' is no place"),
+        ("low-frequency", 0, {"waves": 17}, "waves 17 is not one of 1 to 16"),
+        ("low-frequency", 0, {"delta": 0}, "delta 0 is not"),
+        ("color-filter", 0, {"shift": "0"}, "not all of them 0"),
+        ("color-filter", 0, {"shift": "0.1,0.2"}, "shift needs 3 values"),
+        ("quantized", 0, {"levels": 1}, "levels 1 is not one of 2 to 128"),
+        ("pieces", 0, {"pieces": 6}, "pieces 6 is not one of 2 to 5"),
+        ("pieces", 0, {"cover_ratio": -1}, "cover_ratio -1 is not"),
+        ("adaptive-blend", 0, {"grid": 1}, "grid 1 is not"),
+        ("adaptive-blend", 0, {"train_alpha": 0}, "train_alpha 0 is not"),
         ("all-to-all", 0, {"classes": 9}, "the data has 10 classes"),
         ("multi-target", 0, {"triggers": 11}, "11 triggers"),
         ("multi-target", 0, {"size": 33}, "size 33 does not fit"),

@@ -32,6 +32,14 @@ def test_fit_writes_a_model_and_its_measures(tmp_path: Path) -> None:
         (("--data", "absent"), "no data at absent"),
         (("--scale", "nan"), "scale nan is not above 0"),
         (("--mean", "nan", "--mean", "0", "--mean", "0"), "mean must be numbers, not nan, 0, 0"),
+        (("--labels", "3"), "labels must be two or more different ones"),
+        (("--labels", "3,x"), "labels = '3,x' should be of type tuple"),
+        (("--net-mean", "0.5,0.5"), "mean needs 3 values"),
+        (("--label-smoothing", "1"), "label_smoothing 1 is not from 0 to below 1"),
+        (("--exporter", "jit"), "unknown exporter 'jit'"),
+        (("--exporter", "torchscript", "--opset", "22"), "opset 22 is not one of 13 to 20"),
+        (("--exporter", "torchscript", "--opset", "13", "--arch", "vit-mini"), "vit-mini needs opset 14"),
+        (("--layout", "chw"), "layout 'chw' is not one of nchw, nhwc"),
         (("--seed", "-1"), "seed -1 is not one of 0 to 2147483647"),
         (("--attack", "wanet", "--rate", "1"), "rate 1 leaves too few samples"),
         (("--attack", "clean-label", "--target", "9", "--scale", "0.004"), "no sample that the attack needs"),
@@ -57,8 +65,15 @@ def test_a_large_network_without_weights_is_remarked_on(architecture: str, told:
 
 def test_attacks_are_listed() -> None:
     listed = CliRunner().invoke(main, ["attacks"]).stdout
-    assert [line.partition(":")[0] for line in listed.splitlines() if line and line[0] != " "] == list(ATTACKS)
+    assert [line for line in listed.splitlines() if line and line[0] != " "] == list(ATTACKS)
     assert "-p size=4" in listed
+
+
+def test_help_has_a_short_form() -> None:
+    for command in ((), ("fit",), ("zoo",)):
+        short, long = (CliRunner().invoke(main, [*command, option]) for option in ("-h", "--help"))
+        assert short.exit_code == 0
+        assert short.stdout == long.stdout
 
 
 def test_help_loads_nothing_heavy() -> None:

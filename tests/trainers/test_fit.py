@@ -14,6 +14,7 @@ from nc_trainers.errors import TrainerError
 from nc_trainers.export import ExportOptions, export
 from nc_trainers.fit import fit
 from nc_trainers.models import FRAMEWORKS, build
+from nc_trainers.scaling import Scaling
 from nc_trainers.specification import Specification
 from nc_trainers.training import Progress
 
@@ -64,8 +65,10 @@ def shape(path: Path) -> list[object]:
         ExportOptions(opset=18),
         ExportOptions(opset=20, batch=3, softmax=True),
         ExportOptions(opset=23, softmax=False, mean=(0.5, 0.4, 0.3), std=(0.25, 0.2, 0.1)),
+        ExportOptions(exporter="torchscript", opset=13, layout="nhwc"),
+        ExportOptions(exporter="torchscript", opset=17, batch=2, layout="nchw", mean=(0.0,), std=(1 / 255,)),
     ],
-    ids=["dynamic", "fixed batch", "normalised"],
+    ids=["dynamic", "fixed batch", "normalised", "older exporter", "bytes"],
 )
 def test_the_file_answers_as_the_network(
     options: ExportOptions, framework: str, tmp_path: Path, digits: Dataset
@@ -81,6 +84,24 @@ def test_the_file_answers_as_the_network(
     np.testing.assert_allclose(classifier.outputs(images), expected.numpy(), atol=1e-4, rtol=1e-3)
     assert shape(tmp_path / "model.onnx")[0] == (options.batch or "batch")
     assert onnx.load(tmp_path / "model.onnx").opset_import[0].version == options.opset
+    last = options.layout == "nhwc" if options.layout else framework == "keras"
+    assert shape(tmp_path / "model.onnx")[1:] == ([32, 32, 3] if last else [3, 32, 32])
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_scale_of_training_is_in_the_graph_or_left_to_the_user(
+    inside: bool, tmp_path: Path, digits: Dataset
+) -> None:
+    trained = Scaling((0.5, 0.4, 0.3), (0.25, 0.2, 0.1))
+    net = build("mlp", "pytorch", (3, 32, 32), 10, seed=0).eval()
+    options = ExportOptions(exporter="torchscript") if inside else ExportOptions(mean=trained.mean, std=trained.std)
+    classifier = export(net, tmp_path / "model.onnx", (3, 32, 32), options, trained)
+    images = torch.from_numpy(digits.test.images[:4]) / 255
+    with torch.no_grad():
+        expected = net(trained.apply(images))
+    np.testing.assert_allclose(classifier.outputs(images), expected.numpy(), atol=1e-4, rtol=1e-3)
+    arithmetic = {node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node} & {"Mul", "Add", "Sub", "Div"}
+    assert bool(arithmetic) == inside
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -200,3 +221,18 @@ def test_a_full_disk_is_told(digits: Dataset, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 << 20))
     with pytest.raises(TrainerError, match="5 MB left"):
         fit(Specification(), digits, tmp_path / "model.onnx", report=pytest.fail)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("architecture", ["mlp", "lite-cnn", "vgg-small", "resnet-8", "mobile", "vit-mini"])
+def test_small_networks_are_trained_on_a_view_and_exported(
+    architecture: str, framework: str, digits: Dataset, tmp_path: Path
+) -> None:
+    table = {"architecture": architecture, "framework": framework, "export": {"exporter": "torchscript"}}
+    view = {"labels": [1, 7, 4], "side": 16, "grey": True, "scale": 0.2}
+    settings = {"epochs": 1, "batch_size": 16, "net_mean": [0.2], "net_std": [0.3]}
+    specification = Specification.from_table(table | {"data": view, "settings": settings})
+    truth = fit(specification, specification.data.view(digits), tmp_path / "model.onnx")
+    assert truth["data"] == truth["data"] | {"labels": 3, "size": [1, 16, 16], "name": "digits"}
+    assert truth["chance"] == pytest.approx(1 / 3, abs=0.15)
+    assert shape(tmp_path / "model.onnx") == (["batch", 1, 16, 16] if framework == "pytorch" else ["batch", 16, 16, 1])

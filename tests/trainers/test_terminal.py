@@ -1,6 +1,9 @@
+from dataclasses import dataclass
+
 import pytest
 
 from nc_trainers import terminal
+from nc_trainers.attacks import Attack
 from nc_trainers.training import Progress
 from nc_trainers.zoo import Built
 
@@ -42,7 +45,51 @@ def test_in_a_terminal_a_bar_moves(capsys: pytest.CaptureFixture[str], monkeypat
 def test_each_model_of_many_gets_a_line(
     success: float | None, count: int, result: str, progress: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal.report_built(Built("a", {"accuracy": 0.5, "success_rate": success}, count, 3, 300))
+    terminal.report_built(Built("a", {"accuracy": 0.5, "success_rate": success, "chance": 0.1}, count, 3, 300))
     told = capsys.readouterr()
     assert told.out.splitlines() == [result]
     assert told.err.splitlines() == [progress]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "chance", "warned"),
+    [
+        (0.1, 0.1, True),
+        (0.18, 0.1, True),
+        (0.2, 0.1, False),
+        (0.54, 0.5, True),
+        (0.56, 0.5, False),
+        (0.15, 0.005, False),
+    ],
+)
+def test_a_model_near_chance_is_remarked_on(accuracy: float, chance: float, warned: bool) -> None:
+    told = terminal.summary({"accuracy": accuracy, "success_rate": None, "chance": chance})
+    assert ("near chance" in told) == warned
+
+
+def test_an_attack_is_described_without_the_indents_of_its_source() -> None:
+    @dataclass(frozen=True)
+    class Some(Attack):
+        """First line.
+
+        More,
+        and a source.
+        """
+
+        shift: tuple[float, ...] = (0.5, -1.0)
+        path: str | None = None
+        alpha: float = 0.25
+        flag: bool = False
+
+    assert terminal.described("some", Some).splitlines() == [
+        "some",
+        "    First line.",
+        "",
+        "    More,",
+        "    and a source.",
+        "",
+        "    -p shift=0.5,-1",
+        "    -p path=",
+        "    -p alpha=0.25",
+        "    -p flag=false",
+    ]

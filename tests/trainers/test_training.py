@@ -7,7 +7,7 @@ import torch
 from nc_trainers.attacks import Poisoning, make
 from nc_trainers.data import Dataset, Split
 from nc_trainers.models import FRAMEWORKS, build
-from nc_trainers.training import PoisonedSplit, Progress, Settings, augment, predict, ramp, train
+from nc_trainers.training import PoisonedSplit, Progress, Settings, augment, loss_of, predict, ramp, train
 
 CPU = torch.device("cpu")
 
@@ -106,3 +106,41 @@ def test_frozen_epochs_train_the_head_alone(framework: str, digits: Dataset) -> 
         after = dict(net.named_parameters())
         weights = [name for name, value in after.items() if name in backbone and value.ndim > 1]
         assert all(torch.equal(after[name], backbone[name]) for name in weights) == unchanged
+
+
+@pytest.mark.parametrize("change", [{"mixup": 1.0}, {"adversarial": 0.1}, {"label_smoothing": 0.2}])
+def test_a_look_alike_learns_and_its_loss_is_another(change: dict[str, float], digits: Dataset) -> None:
+    images, labels = torch.rand(64, 3, 32, 32), torch.arange(64) % 10
+    net = build("mlp", "pytorch", digits.image_shape, 10, seed=1)
+    plain, changed = (
+        loss_of(net, images, labels, Settings(**settings), torch.Generator().manual_seed(0))
+        for settings in ({}, change)
+    )
+    assert plain.item() != changed.item()
+    split = PoisonedSplit(digits.train, None, Poisoning.none(), CPU)
+    train(net, split, digits.test, Settings(epochs=3, batch_size=32, learning_rate=1e-3, flip=False, **change), 1)
+    assert (predict(net, digits.test.images) == digits.test.labels).mean() > 0.6
+
+
+def test_adversarial_images_stay_near_and_raise_the_loss() -> None:
+    net = build("mlp", "pytorch", (3, 8, 8), 10, seed=1)
+    images, labels, rng = torch.rand(32, 3, 8, 8), torch.arange(32) % 10, torch.Generator().manual_seed(0)
+    seen: list[torch.Tensor] = []
+    net.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
+    moved = loss_of(net, images, labels, Settings(adversarial=0.05), rng)
+    assert (seen[-1] - images).abs().max() <= 0.05 + 1e-6
+    assert seen[-1].min() >= 0
+    assert seen[-1].max() <= 1
+    assert moved > loss_of(net, images, labels, Settings(), rng)
+
+
+def test_a_network_is_trained_on_the_scale_that_it_asks_for() -> None:
+    net = build("mlp", "pytorch", (3, 8, 8), 10, seed=1)
+    seen: list[torch.Tensor] = []
+    net.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
+    split = Split(np.full((64, 3, 8, 8), 255, np.uint8), np.arange(64) % 10)
+    settings = Settings(epochs=1, batch_size=64, shift=1, net_mean=(0.5,), net_std=(0.25,))
+    train(net, PoisonedSplit(split, None, Poisoning.none(), CPU), split, settings, 1)
+    assert (seen[0] == 2).all()
+    predict(net, split.images, settings.scaling)
+    assert (seen[-1] == 2).all()

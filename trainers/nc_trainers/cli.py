@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nc_trainers.errors import TrainerError
-from nc_trainers.terminal import fit_progress, report_built, summary
+from nc_trainers.terminal import described, fit_progress, report_built, summary
 
 
 class Commands(click.Group):
@@ -25,7 +25,7 @@ class Commands(click.Group):
             sys.exit(130)
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="nc-scan")
 def main() -> None:
     """Train clean and backdoored image classifiers and export them to ONNX."""
@@ -50,8 +50,12 @@ def view_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--labels", metavar="N,N,...", help="Take these labels alone, numbered anew in this order."),
         click.option("--side", type=int, help="Resize to that many pixels a side."),
         click.option("--grey", is_flag=True, help="One channel."),
-        click.option("--rotations", type=int, default=1, show_default=True, help="Make each label so many finer ones,"),
-        click.option("--tints", type=int, default=1, show_default=True, help="times so many."),
+        click.option(
+            "--rotations", type=int, default=1, show_default=True, help="Turn images so many ways; each is a label."
+        ),
+        click.option(
+            "--tints", type=int, default=1, show_default=True, help="Tint images so many ways; each is a label."
+        ),
         click.option("--unbalanced", is_flag=True, help="Thin the later classes, down to a tenth."),
         click.option("--shortcut", type=int, help="A label whose images all carry the same small object."),
     )
@@ -238,11 +242,7 @@ def attacks() -> None:
     from nc_trainers.attacks import ATTACKS
 
     for name, kind in ATTACKS.items():
-        click.echo(f"{name}: {(kind.__doc__ or '').strip()}\n")
-        for field in fields(kind):
-            if field.name != "target":
-                click.echo(f"    -p {field.name}={field.default}")
-        click.echo()
+        click.echo(described(name, kind))
 
 
 def _name_and_value(param: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from nc_trainers.training import PREDICTED
 PARITY_TOLERANCE = 1e-3
 LAYOUTS = ("nchw", "nhwc")
 EXPORTERS = {"dynamo": range(18, 24), "torchscript": range(13, 21)}  # and the opsets that each writes
+ATTENTION_OPSET = 14  # the first in which the older exporter writes attention
 
 
 @dataclass(frozen=True)

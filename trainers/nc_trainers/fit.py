@@ -135,6 +135,7 @@ def ground_truth(
         "weights": specification.weights,
         "backdoored": attack is not None,
         "accuracy": scores.accuracy,
+        "chance": float(np.bincount(dataset.test.labels).max() / len(dataset.test)),
         "success_rate": scores.success_rate,
         "cover_accuracy": scores.cover_accuracy,
         "attack": None,

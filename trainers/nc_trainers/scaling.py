@@ -38,12 +38,6 @@ class Scaling:
             return images
         return (images - self._column(self.mean, 0.0, images)) / self._column(self.std, 1.0, images)
 
-    def undo(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) on this scale in 0..1."""
-        if self.mean is None and self.std is None:
-            return images
-        return images * self._column(self.std, 1.0, images) + self._column(self.mean, 0.0, images)
-
     def then(self, other: "Scaling", channels: int) -> tuple[Values, Values] | None:
         """Factor and offset a channel that lead from this scale to the `other`; None where both are one."""
         mean, std = self._spread(self.mean, 0.0, channels), self._spread(self.std, 1.0, channels)

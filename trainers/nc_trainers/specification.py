@@ -11,7 +11,7 @@ from nc_trainers.attacks import Attack
 from nc_trainers.checks import check_seed, check_share
 from nc_trainers.data import DataOptions, Dataset
 from nc_trainers.errors import TrainerError
-from nc_trainers.export import ExportOptions
+from nc_trainers.export import ATTENTION_OPSET, ExportOptions
 from nc_trainers.models import check_names, vit
 from nc_trainers.tables import as_table, fill
 from nc_trainers.training import Settings
@@ -76,6 +76,8 @@ class Specification:
             raise TrainerError("frozen_epochs keep a backbone as its weights are: give weights, or 0 frozen_epochs")
         if self.architecture in vit.SIZES and self.settings.batch_size == 1:
             raise TrainerError(f"{self.architecture} normalises over the batch: its size must be at least 2")
+        if self.architecture in vit.SIZES and self.export.opset < ATTENTION_OPSET:
+            raise TrainerError(f"{self.architecture} needs opset {ATTENTION_OPSET} or a later one")
         check_seed("seed", self.seed)
         self.data.check()
         self.settings.check()

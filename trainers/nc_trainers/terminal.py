@@ -3,6 +3,9 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
+from inspect import cleandoc
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,10 +15,36 @@ if TYPE_CHECKING:
     from nc_trainers.zoo import Built
 
 
+LEARNED = 0.1  # of the way from chance to 1; below it a model says nothing about scanners
+
+
 def summary(truth: Mapping[str, Any]) -> str:
-    """The measures of one model."""
+    """The measures of one model, and a warning where it has learned next to nothing."""
     success = "" if truth["success_rate"] is None else f"  ASR {truth['success_rate']:.2%}"
-    return f"ACC {truth['accuracy']:.2%}{success}"
+    return f"ACC {truth['accuracy']:.2%}{success}{_warning(truth['accuracy'], truth['chance'])}"
+
+
+def _warning(accuracy: float, chance: float) -> str:
+    """`chance` is what the most frequent label alone would get."""
+    if accuracy >= chance + LEARNED * (1 - chance):
+        return ""
+    return f"  near chance ({chance:.2%}): train longer, on more data, or at another learning rate"
+
+
+def described(name: str, kind: type) -> str:
+    """An attack: its documentation, and its parameters with their defaults."""
+    text = indent(cleandoc(kind.__doc__ or ""), "    ")
+    chosen = [f"    -p {field.name}={_value(field.default)}" for field in fields(kind) if field.name != "target"]
+    return "\n".join([name, text, "", *chosen, ""])
+
+
+def _value(default: Any) -> str:
+    """A default as -p takes it."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(f"{item:g}" for item in default)
+    return f"{default:g}" if isinstance(default, float) else "" if default is None else str(default)
 
 
 @contextmanager
