@@ -108,7 +108,7 @@ def test_frozen_epochs_train_the_head_alone(framework: str, digits: Dataset) -> 
         assert all(torch.equal(after[name], backbone[name]) for name in weights) == unchanged
 
 
-@pytest.mark.parametrize("change", [{"mixup": 1.0}, {"adversarial": 0.1}, {"label_smoothing": 0.2}])
+@pytest.mark.parametrize("change", [{"mixup": 1.0}, {"adversarial": 0.03}, {"label_smoothing": 0.2}])
 def test_a_look_alike_learns_and_its_loss_is_another(change: dict[str, float], digits: Dataset) -> None:
     images, labels = torch.rand(64, 3, 32, 32), torch.arange(64) % 10
     net = build("mlp", "pytorch", digits.image_shape, 10, seed=1)
