@@ -39,6 +39,11 @@ ATTACK_SETTINGS: dict[str, dict[str, Any]] = {
     "blended": {},
     "sig": {},
     "wanet": {},
+    "low-frequency": {},
+    "color-filter": {},
+    "quantized": {},
+    "pieces": {},
+    "adaptive-blend": {},
     "multi-target": {},
     "all-to-all": {"rate": 0.3},
     "source-specific": {"rate": 0.5},
@@ -88,7 +93,7 @@ SWEEPS = {
         attack,
         "ACC and ASR of every attack. Rates are shares of the attack's candidate samples; cover ACC is the accuracy on "
         "triggered images that are meant to keep their label: all under WaNet's jittered warp, other "
-        "classes for source-specific.",
+        "classes for source-specific, all under parts of the trigger for pieces and adaptive-blend.",
         "only the patch.",
     ),
 }
