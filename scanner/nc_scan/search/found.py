@@ -12,8 +12,7 @@ from nc_scan.triggers import Params
 class Found:
     """The smallest trigger found for one goal: its parameters, one row on the CPU, and its size in the family's unit.
 
-    `success` is the share of the recent probes that the search turned at its end, `loss` its mean loss over the recent
-    steps, `cost` its final λ. Where no trigger
+    `success` is the share of the recent probes that the search turned at its end, `cost` its final λ. Where no trigger
     was found, the parameters are those of the family's largest change.
     """
 
@@ -23,7 +22,6 @@ class Found:
     status: Status
     cost: float
     success: float
-    loss: float = float("nan")
 
     @property
     def rank(self) -> tuple[bool, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nc_scan.search.found import Found
@@ -27,17 +27,18 @@ def race(
     settings: SearchSettings,
     rungs: Sequence[Rung],
     finalists: int,
+    key: Callable[[Found], float],
 ) -> list[Found]:
     """Where the search of every goal stood when it left the race, best first; at least `finalists` reach its end.
 
     Successive halving (Jamieson and Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter Optimization,
-    AISTATS 2016): the effort that a goal gets grows with what came of the effort so far. What is compared is the loss,
-    λ being the same for all; one search a goal, from the single start that `start_of` gives.
+    AISTATS 2016): the effort that a goal gets grows with what came of the effort so far, of which `key` is the measure,
+    low for what is good. One search a goal, from the single start that `start_of` gives.
     """
     left, out = list(goals), list[Found]()
     for rung in rungs:
         steps = dataclasses.replace(settings, rounds=(Round(rung.steps, 1, rung.batch),), record="last")
-        ranked = sorted(search(left, start_of, steps), key=lambda one: one.loss)
+        ranked = sorted(search(left, start_of, steps), key=key)
         going_on = max(finalists, -(-len(ranked) // rung.keep))
         out = ranked[going_on:] + out
         stands = {one.goal: one for one in ranked[:going_on]}

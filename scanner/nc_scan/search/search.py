@@ -90,5 +90,4 @@ class Search:
             status="converged" if progress.works()[row] else "not_converged",
             cost=float(progress.cost[row]),
             success=float(progress.success[row]),
-            loss=float(progress.loss[row]),
         )

@@ -10,6 +10,8 @@ import torch
 
 from nc_scan.search import Round, Rung, SearchSettings, race_passes
 
+BATCH = 4  # probes a step in the first rung of a race
+
 
 @dataclass(frozen=True)
 class Shortlist:
@@ -20,14 +22,18 @@ class Shortlist:
         drawn: so many labels, drawn at random, are on it: what is usual for this model is told by them.
         raced: so many come from a race of all labels.
         nearest: and so many are those that a single block brings nearest.
-        rungs: the race.
+        first: image passes of the race's first rung, all labels together, as far as they are few.
+        steps: fewest and most steps that each label takes in it.
+        rungs: the ones after it.
     """
 
     many: int = 48
     drawn: int = 10
     raced: int = 12
     nearest: int = 4
-    rungs: tuple[Rung, ...] = (Rung(4, 4, 4), Rung(8, 8, 4), Rung(16, 8, 4))
+    first: int = 20_000
+    steps: tuple[int, int] = (4, 30)
+    rungs: tuple[Rung, ...] = (Rung(16, 8, 4), Rung(16, 8, 4))
 
     @property
     def searched(self) -> int:
@@ -38,9 +44,14 @@ class Shortlist:
         """The labels drawn at random, of so many."""
         return sorted(torch.randperm(labels, generator=generator)[: self.drawn].tolist())
 
+    def race(self, labels: int) -> tuple[Rung, ...]:
+        """The race of so many labels: the fewer they are, the longer it is before the first of them go."""
+        fewest, most = self.steps
+        return (Rung(max(fewest, min(most, self.first // (BATCH * labels))), BATCH, 4), *self.rungs)
+
     def race_passes(self, labels: int) -> int:
         """How many image passes the race of so many labels takes."""
-        return race_passes(labels, self.rungs, self.raced)
+        return race_passes(labels, self.race(labels), self.raced)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +91,9 @@ class PatchSettings(SearchSettings):
         choices = [self]
         if self.guided and self.shortlist:
             fewer = dataclasses.replace(self.shortlist, many=0)
-            fewest = dataclasses.replace(fewer, drawn=3, raced=3, nearest=1)
+            fewest = dataclasses.replace(
+                fewer, drawn=3, raced=3, nearest=1, steps=(4, 10), rungs=self.shortlist.rungs[:1]
+            )
             shorter = (Round(20, 3, 8), Round(60, 1, 8))
             choices.append(dataclasses.replace(self, shortlist=fewer))
             choices.append(dataclasses.replace(self, shortlist=fewest, rounds=shorter, suspects=1))
