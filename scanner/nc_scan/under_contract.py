@@ -12,8 +12,9 @@ import torch
 
 from nc_scan.clock import Clock
 from nc_scan.detectors import Detector
+from nc_scan.detectors.patch import Agreement, PatchSearch
 from nc_scan.opening import OpenedModel, Progress
-from nc_scan.probes import ProbeSet, probes_for
+from nc_scan.probes import ProbeSet, probes_for, probes_of_another_kind
 from nc_scan.probes.recognition import ONE_SIDED, tells_enough
 from nc_scan.results import Evidence, Finding, InputContract, Parity, ProbeReport, TriedContract
 from nc_scan.search import Budget, OutOfTime
@@ -66,9 +67,6 @@ class ContractScan:
         if count > ONE_SIDED * len(predicted):
             share = f"{count / len(predicted):.0%}"
             found.append(f"the model gives {share} of the images label {label}: it may expect other images, try --data")
-        if not tell_enough(self.probes):
-            nats = f"{self.probes.recognised[0].information:.2f} nats"
-            found.append(f"these images tell the model too little ({nats}) to judge it by, give others with --data")
         return tuple(found)
 
 
@@ -84,6 +82,8 @@ def scan_under_contract(
     limit: TimeLimit | None = None,
 ) -> ContractScan:
     """Imports the model under the contract, compares it with onnxruntime, asks every detector and decides.
+
+    What the patch search finds is looked for again on images of another kind, where there are some.
 
     With a time limit the detectors share what is left of it by what they cost; what one cannot do in its share it
     leaves.
@@ -101,7 +101,13 @@ def scan_under_contract(
         part = max(1, costs[place]) / max(1, sum(costs[place:]))
         share = None if limit is None else limit.share(min(1.0, part))
         evidence.append(ask(detector, subject, probes, parity, seed, clock, progress, share))
-    decision = decide(evidence, contract, judgement)
+    doubts = doubts_of(probes)
+    decision = decide(evidence, contract, judgement, doubts)
+    if decision.verdict == "backdoored" and any(detector.name == PatchSearch.name for detector in detectors):
+        other = probes_of_another_kind(model.images, subject.deployed_scores, probes)
+        if other is not None:
+            evidence.append(ask(Agreement(), subject, other, parity, seed, clock, progress, limit))
+            decision = decide(evidence, contract, judgement, doubts)
     weighed = tuple(
         dataclasses.replace(one, p_value=p_value) for one, p_value in zip(evidence, decision.p_values, strict=True)
     )
@@ -143,6 +149,14 @@ def _budget(detector: Detector, subject: Subject, progress: Progress, limit: Tim
     title = f"{title}, about {min(cost / rate, seconds):.0f} s"
     told = lambda spent, whole: progress(title, spent, whole)  # noqa: E731
     return Budget(cost, told, affordable=int(PLANNED * rate * seconds), seconds=seconds), title
+
+
+def doubts_of(probes: ProbeSet) -> tuple[str, ...]:
+    """Why a model that was looked through with these probes cannot be called clean; none where it can."""
+    if tell_enough(probes):
+        return ()
+    nats = f"{probes.recognised[0].information:.2f} nats"
+    return (f"the images tell the model too little ({nats}) to judge it by: give others with --data",)
 
 
 def report_probes(probes: ProbeSet, labels: int) -> ProbeReport:

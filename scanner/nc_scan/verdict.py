@@ -15,7 +15,7 @@ import numpy as np
 from nc_kernels import mad
 from nc_kernels.statistics import NORMAL_CONSISTENCY
 from nc_scan.calibration import Calibration, load_calibration
-from nc_scan.detectors.patch.standouts import SMALLEST_NORM, standouts
+from nc_scan.detectors.patch.standouts import SMALLEST_NORM, Standout, standouts
 from nc_scan.results import Evidence, Finding, InputContract, LabelResult, Verdict
 
 SEVERITY = ("clean", "inconclusive", "backdoored")
@@ -58,8 +58,9 @@ def decide(
     evidence: Sequence[Evidence],
     contract: InputContract,
     judgement: Judgement | None = None,
+    doubts: Sequence[str] = (),
 ) -> Decision:
-    """The worst opinion, with the reasons of all.
+    """The worst opinion, with the reasons of all; `doubts` are reasons for which nothing can be called clean.
 
     Opinions are not multiplied as if they were independent: the false alarms allowed are shared out among the detectors
     that have p-values, so that more of them do not give more alarms.
@@ -67,7 +68,10 @@ def decide(
     judgement = judgement or Judgement()
     sharing = max(1, sum(has_p_value(one, judgement.calibration) for one in evidence))
     share = judgement.false_alarms / sharing
-    opinions = [_opinion(one, contract, share, judgement.calibration) for one in evidence]
+    again = next((one.labels for one in evidence if one.detector == "agreement"), ())
+    opinions = [_opinion(one, contract, share, judgement.calibration, again) for one in evidence]
+    if doubts:
+        opinions.append(Decision("inconclusive", (), tuple(doubts), None))
     p_values = [opinion.p_value for opinion in opinions if opinion.p_value is not None]
     worst = max(opinions, key=lambda opinion: SEVERITY.index(opinion.verdict)).verdict
     decisive = [opinion for opinion in opinions if opinion.verdict == worst]
@@ -82,7 +86,7 @@ def decide(
         labels=labelled.labels if labelled else (),
         threshold=labelled.threshold if labelled else None,
         p_value=min(1.0, sharing * min(p_values)) if p_values else None,
-        p_values=tuple(opinion.p_value for opinion in opinions),
+        p_values=tuple(opinion.p_value for opinion in opinions[: len(evidence)]),
     )
 
 
@@ -91,13 +95,17 @@ def has_p_value(evidence: Evidence, calibration: Calibration) -> bool:
     return evidence.detector == "patch" or evidence.p_value is not None or evidence.detector in calibration.others
 
 
-def _opinion(evidence: Evidence, contract: InputContract, share: float, calibration: Calibration) -> Decision:
+def _opinion(
+    evidence: Evidence, contract: InputContract, share: float, calibration: Calibration, again: Sequence[LabelResult]
+) -> Decision:
     if evidence.detector == "graph":
         return judge_findings(evidence.findings)
+    if evidence.detector == "agreement":
+        return Decision("clean", (), (), None)  # what it says counts with the patches
     if evidence.not_run is not None:
         return Decision("inconclusive", (), (evidence.not_run,), None)
     if evidence.detector == "patch":
-        opinion = judge_patches(evidence.labels, contract.pixels, share, calibration)
+        opinion = judge_patches(evidence.labels, contract.pixels, share, calibration, again)
         if evidence.gave_up and opinion.verdict == "clean":
             return dataclasses.replace(
                 opinion, verdict="inconclusive", reasons=(evidence.gave_up, *opinion.reasons), confidence=None
@@ -135,17 +143,28 @@ def judge_findings(findings: Sequence[Finding]) -> Decision:
     return Decision("inconclusive" if warnings else "clean", (), warnings, None)
 
 
-def judge_patches(labels: Sequence[LabelResult], pixels: int, share: float, calibration: Calibration) -> Decision:
+def judge_patches(
+    labels: Sequence[LabelResult],
+    pixels: int,
+    share: float,
+    calibration: Calibration,
+    again: Sequence[LabelResult] = (),
+) -> Decision:
     """Backdoored where the smallest triggers stand out as far as those of clean models do no more often than `share`.
 
     `inconclusive` where they do so no more often than a few times that, where the smallest trigger does not work when
     replayed, and where a label has no trigger at all: what no search reaches may be hidden from it.
+
+    `again` are the labels as found on images of another kind, if they were looked for there. The same ones must stand
+    out there, too, a few times less rarely at most; to ask for both can only make false alarms fewer.
     """
     searched = [label for label in labels if label.status != "skipped"]
-    drawn = [label.drawn for label in searched]
-    groups = standouts([label.norm for label in searched], pixels, [label.label for label in searched], drawn)
+    groups = _standouts(searched, pixels)
     best = min(groups, key=calibration.p_value)
     p_value, likely = calibration.p_value(best), calibration.probability(best)
+    if again:
+        shared = [group for group in _standouts(again, pixels) if set(group.labels) & set(best.labels)]
+        p_value = max(p_value, min(map(calibration.p_value, shared), default=1.0) / DOUBTFUL)
     verdict, targets, reasons = _weigh(searched, best.labels, pixels, p_value, share)
     by_label = {label: calibration.probability(group) for group in reversed(groups) for label in group.labels}
     return Decision(
@@ -157,6 +176,12 @@ def judge_patches(labels: Sequence[LabelResult], pixels: int, share: float, cali
         threshold=calibrated_threshold([label.norm for label in searched], pixels, share, calibration),
         p_value=p_value,
     )
+
+
+def _standouts(labels: Sequence[LabelResult], pixels: int) -> tuple[Standout, ...]:
+    searched = [label for label in labels if label.status != "skipped"]
+    norms, names = [label.norm for label in searched], [label.label for label in searched]
+    return standouts(norms, pixels, names, [label.drawn for label in searched])
 
 
 def _weigh(

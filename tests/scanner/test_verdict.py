@@ -91,6 +91,30 @@ def test_the_user_sets_the_false_alarms() -> None:
     assert list(verdicts.values()) == ["backdoored", "inconclusive", "clean"]
 
 
+AGAIN = {
+    "the same label": (labels(l2=SMALL), "backdoored", (2,)),
+    "the same label, less clearly": (labels(l2=BETWEEN), "backdoored", (2,)),
+    "no label": (labels(), "clean", ()),
+    "another label": (labels(l4=SMALL), "clean", ()),
+    "not searched": ([], "backdoored", (2,)),
+}
+
+
+@pytest.mark.parametrize("case", AGAIN)
+def test_images_of_another_kind_must_agree(case: str) -> None:
+    again, verdict, targets = AGAIN[case]
+    decision = judge_patches(labels(l2=SMALL), PIXELS, SHARE, CALIBRATION, again)
+    assert (decision.verdict, decision.target_labels) == (verdict, targets)
+
+
+def test_images_that_tell_nothing_make_nothing_clean() -> None:
+    doubt = "the images tell the model too little"
+    decision = decide([NO_PATCH], CONTRACT, JUDGEMENT, [doubt])
+    assert (decision.verdict, decision.reasons[0]) == ("inconclusive", doubt)
+    assert len(decision.p_values) == 1
+    assert decide([PATCH], CONTRACT, JUDGEMENT, [doubt]).verdict == "backdoored"
+
+
 @pytest.mark.parametrize(("index", "verdict", "targets"), [(1.99, "clean", ()), (2.0, "backdoored", (1,))])
 def test_the_papers_rule(index: float, verdict: str, targets: tuple[int, ...]) -> None:
     decision = judge_as_paper(labels(l1={"anomaly_index": index}))

@@ -108,12 +108,13 @@ def _tell(model: KnownModel, seed: int, outcome: Outcome) -> None:
 def _write_summary(out: Path, evidence: Path, fpr: float, calibration: Path | None) -> None:
     from nc_scan.calibration import SHIPPED, load_calibration
     from nc_scan.errors import ReportError
-    from nc_scan.evaluation.rules import calibrated, former, paper
+    from nc_scan.evaluation.rules import as_scanned, calibrated, former, paper
     from nc_scan.evaluation.summary import as_markdown, draw_roc, summarise
     from nc_scan.evaluation.table import read_table
 
     rules: dict[str, Rule] = {
-        "calibrated": calibrated(load_calibration(calibration or SHIPPED), fpr),
+        "verdict": as_scanned,
+        "patches": calibrated(load_calibration(calibration or SHIPPED), fpr),
         "former": former,
         "paper": paper,
     }

@@ -42,6 +42,12 @@ def calibrated(calibration: Calibration, false_alarms: float) -> Rule:
     return rule
 
 
+def as_scanned(row: Row) -> Opinion:
+    """The verdict of the scan itself, all detectors and the second look with other images included."""
+    p = 1.0 if row.p_value is None else row.p_value
+    return Opinion(-math.log(p), row.verdict == "backdoored", row.found)
+
+
 def former(row: Row) -> Opinion:
     """The logistic regression of version 0.1.0 on size and depth of each label."""
     intercept, size, depth = FORMER
