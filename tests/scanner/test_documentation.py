@@ -12,6 +12,7 @@ from nc_scan.cli import EXIT_CODES, command
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs/reports.md", ROOT / "docs/registries.md"]
+LINKED = [*PAGES, *(ROOT / name for name in ("docs/gates.md", "docs/architecture.md", "CONTRIBUTING.md", "SECURITY.md"))]
 OPTIONS = {name for parameter in command.params if isinstance(parameter, Option) for name in parameter.opts}
 OURS = re.compile(r"nc-scan .*|^\| `--.*|^`--.*", re.MULTILINE)  # lines about nc-scan rather than another tool
 
@@ -41,7 +42,7 @@ def test_the_readme_and_the_help_tell_the_same_exit_codes() -> None:
     assert {str(code) for code in EXIT_CODES.values()} <= set(told)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
         if "://" not in target:
