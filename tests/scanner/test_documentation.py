@@ -12,7 +12,20 @@ from nc_scan.cli import EXIT_CODES, command
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs/reports.md", ROOT / "docs/registries.md"]
-LINKED = [*PAGES, *(ROOT / name for name in ("docs/gates.md", "docs/architecture.md", "CONTRIBUTING.md", "SECURITY.md"))]
+LINKED = [
+    *PAGES,
+    *(
+        ROOT / name
+        for name in (
+            "docs/gates.md",
+            "docs/architecture.md",
+            "docs/method.md",
+            "docs/results/decisions.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+        )
+    ),
+]
 OPTIONS = {name for parameter in command.params if isinstance(parameter, Option) for name in parameter.opts}
 OURS = re.compile(r"nc-scan .*|^\| `--.*|^`--.*", re.MULTILINE)  # lines about nc-scan rather than another tool
 
