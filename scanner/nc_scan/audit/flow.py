@@ -6,8 +6,7 @@ from onnx import ModelProto, NodeProto
 
 from nc_scan.graph.inlining import inline_functions
 from nc_scan.graph.order import ancestors, needs
-
-SHAPES = {"Shape", "Size"}  # read the form of a value, not the value
+from nc_scan.graph.walk import SHAPES
 
 
 class Flow:

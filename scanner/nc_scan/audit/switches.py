@@ -12,6 +12,7 @@ from onnx import NodeProto
 
 from nc_scan.audit.flow import Flow
 from nc_scan.graph.runtime import Runtime
+from nc_scan.graph.walk import ARRANGES
 from nc_scan.results import Finding
 
 Batch = NDArray[Any]
@@ -20,7 +21,6 @@ LOGIC = {"And", "Or", "Xor", "Not"}
 NUMERIC_GUARDS = {"IsNaN", "IsInf"}  # exporters write them around attention
 COMPARISONS = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"} | LOGIC | NUMERIC_GUARDS
 # What hands truth values on in another arrangement.
-ARRANGING = {"Unsqueeze", "Squeeze", "Reshape", "Flatten", "Expand", "Tile", "Transpose", "Slice", "Gather", "Identity"}
 
 
 @dataclass
@@ -74,7 +74,7 @@ def _chooses(flow: Flow, node: NodeProto) -> bool:
 
 def _is_truth(flow: Flow, name: str) -> bool:
     node = flow.producers.get(name)
-    while node is not None and node.op_type in ARRANGING:
+    while node is not None and node.op_type in ARRANGES:
         node = flow.producers.get(node.input[0])
     return node is not None and node.op_type in COMPARISONS
 

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
 
-MOVES = ("Identity", "Cast", "Transpose", "Unsqueeze", "Squeeze", "Reshape")  # leave the values as they are
+from nc_scan.graph.walk import MOVES
+
+UNCHANGED = MOVES - {"Flatten"} | {"Cast"}  # preprocessing does not flatten
 LARGEST = 256  # values: one a channel of the largest image
 
 Vector = NDArray[np.float64]
@@ -64,7 +66,7 @@ def _stored_in(node: NodeProto) -> Vector | None:
 
 def _folded(node: NodeProto, known: dict[str, Vector]) -> Vector | None:
     """What a node computes from known constants; None where it reads anything else, or they do not fit."""
-    if node.op_type in MOVES:
+    if node.op_type in UNCHANGED:
         return known.get(node.input[0]) if node.input else None
     operands = [known[name] for name in node.input if name in known]
     if node.op_type not in FOLDED or not operands or len(operands) < len(node.input):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from onnx import GraphProto
 
-from nc_scan.contract.constants import MOVES, small_constants
+from nc_scan.contract.constants import UNCHANGED, small_constants
+from nc_scan.graph.walk import SHAPES
 
 ARITHMETIC = ("Mul", "Div", "Add", "Sub")
 USUAL_CHANNELS = (1, 3, 4)
@@ -32,11 +33,11 @@ def size_of_resize(graph: GraphProto, name: str) -> tuple[int, int] | None:
     reached = {name}
     for node in graph.node:
         read = [source for source in node.input if source in reached]
-        if not read or node.op_type in ("Shape", "Size"):
+        if not read or node.op_type in SHAPES:
             continue
         if node.op_type == "Resize" and len(node.input) > 3 and node.input[3] in constants:
             return _height_and_width([int(size) for size in constants[node.input[3]]])
-        if node.op_type not in (*MOVES, *ARITHMETIC):
+        if node.op_type not in (*UNCHANGED, *ARITHMETIC):
             return None
         reached.update(node.output)
     return None

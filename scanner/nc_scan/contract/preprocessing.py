@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from onnx import GraphProto, NodeProto
 
-from nc_scan.contract.constants import MOVES, Vector, small_constants
+from nc_scan.contract.constants import UNCHANGED, Vector, small_constants
 from nc_scan.contract.value_range import RANGES, ValueRange, standardized
+from nc_scan.graph.walk import SHAPES
 
-LOOKS_AT_SHAPE = ("Shape", "Size")
-KEEPS_RANGE = (*MOVES, "Resize", "Upsample")
+KEEPS_RANGE = (*UNCHANGED, "Resize", "Upsample")
 ARITHMETIC = ("Mul", "Div", "Add", "Sub")
 NETWORK = (  # what preprocessing ends at: layers, and what brings values into their form
     *("Conv", "Gemm", "MatMul", "BatchNormalization", "Pad", "Flatten", "MaxPool", "AveragePool", "FusedConv"),
@@ -29,7 +29,7 @@ def read_scaling(graph: GraphProto, input_name: str, channels: int) -> tuple[Vec
     constants = {name: value for name, value in small_constants(graph).items() if len(value) in (1, channels)}
     readers: dict[str, list[NodeProto]] = {}
     for node in graph.node:
-        for name in set(node.input) if node.op_type not in LOOKS_AT_SHAPE else ():
+        for name in set(node.input) if node.op_type not in SHAPES else ():
             readers.setdefault(name, []).append(node)
     factor, shift, value = np.ones(1), np.zeros(1), input_name
     while (nodes := readers.get(value, [])) and not all(node.op_type in NETWORK for node in nodes):

@@ -10,11 +10,12 @@ from onnx import GraphProto, NodeProto, ValueInfoProto
 
 from nc_scan.contract.image_input import FLOATS, describe, dimensions
 from nc_scan.errors import NotScannableError, OverrideError
+from nc_scan.graph.walk import RESHAPES
 from nc_scan.results import OutputKind
 
 KINDS: dict[str, OutputKind] = {"Softmax": "probabilities", "LogSoftmax": "log-probabilities", "Sigmoid": "sigmoid"}
 # What may stand between the scores and the output.
-TRANSPARENT = ("Identity", "Cast", "Flatten", "Squeeze", "Unsqueeze", "Reshape", "QuantizeLinear", "DequantizeLinear")
+TRANSPARENT = RESHAPES | {"Identity", "Cast", "QuantizeLinear", "DequantizeLinear"}  # keep which label is which
 SPEAKING = re.compile(r"logit|prob|score|class|softmax|label|pred", re.IGNORECASE)
 CHOICES = ("ArgMax", "TopK", "ZipMap")  # hand out what they choose from the scores that they read
 SEQUENCE_TYPES = ("sequence_type", "map_type", "optional_type")

@@ -21,106 +21,6 @@ class Carry(Enum):
     INTEGER = "integer"
 
 
-# Operators whose result is piecewise constant in every input, or depends on shapes alone.
-STOPS = frozenset(
-    [
-        "And",
-        "ArgMax",
-        "ArgMin",
-        "Bernoulli",
-        "BitCast",
-        "BitShift",
-        "BitwiseAnd",
-        "BitwiseNot",
-        "BitwiseOr",
-        "BitwiseXor",
-        "Ceil",
-        "ConstantOfShape",
-        "Equal",
-        "EyeLike",
-        "Floor",
-        "Greater",
-        "GreaterOrEqual",
-        "Hardmax",
-        "IsInf",
-        "IsNaN",
-        "Less",
-        "LessOrEqual",
-        "Multinomial",
-        "NonMaxSuppression",
-        "NonZero",
-        "Not",
-        "OneHot",
-        "Or",
-        "RandomNormal",
-        "RandomNormalLike",
-        "RandomUniform",
-        "RandomUniformLike",
-        "Range",
-        "Round",
-        "Shape",
-        "Sign",
-        "Size",
-        "Xor",
-        "Binarizer",
-        "LabelEncoder",
-    ]
-)
-CASTS = frozenset({"Cast", "CastLike"})
-QUANTIZERS = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
-DEQUANTIZERS = frozenset(["DequantizeLinear", "MatMulIntegerToFloat", "QAttention"])
-# Operators that move integers about, or compute on them as they would on floating point.
-INTEGER_PRESERVING = frozenset(
-    [
-        "Identity",
-        "Transpose",
-        "Reshape",
-        "Flatten",
-        "Squeeze",
-        "Unsqueeze",
-        "Slice",
-        "Split",
-        "Concat",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "Expand",
-        "Tile",
-        "Pad",
-        "DepthToSpace",
-        "SpaceToDepth",
-        "MaxPool",
-        "Clip",
-        "Relu",
-        "Max",
-        "Min",
-        "Where",
-        "Trilu",
-        "ReverseSequence",
-        "ReduceMax",
-        "ReduceMin",
-        "QLinearConv",
-        "QLinearMatMul",
-        "ConvInteger",
-        "MatMulInteger",
-        "QLinearAdd",
-        "QLinearMul",
-        "QLinearConcat",
-        "QLinearSigmoid",
-        "QLinearLeakyRelu",
-        "QLinearSoftmax",
-        "QLinearAveragePool",
-        "QLinearGlobalAveragePool",
-        "QLinearReduceMean",
-        "QLinearWhere",
-        "QGemm",
-        "Resize",
-        "Upsample",
-        "NhwcMaxPool",
-    ]
-)
-
-
 def require_gradient(inputs: Iterable[tuple[str, bool]], outputs: Iterable[str], steps: Iterable[Step]) -> None:
     """Raises UnsupportedModelError where no output carries a gradient from `inputs`, (name, is floating point) each."""
     carries = {name: Carry.FLOAT if floating else Carry.INTEGER for name, floating in inputs}
@@ -141,12 +41,12 @@ def require_gradient(inputs: Iterable[tuple[str, bool]], outputs: Iterable[str],
 
 def _carry(step: Step, carries: dict[str, Carry]) -> Carry | None:
     incoming = {carries[name] for name in (*step.tensors, *step.captured) if name in carries}
-    name = step.operator.name
-    if not incoming or name in STOPS:
+    gradient = step.operator.gradient
+    if not incoming or gradient == "none":
         return None
-    if name in CASTS:
+    if gradient == "cast":
         to: torch.dtype | None = step.attributes.get("to")
         return Carry.FLOAT if to is None or to.is_floating_point else None
-    if name in QUANTIZERS or (name in INTEGER_PRESERVING and incoming == {Carry.INTEGER}):
+    if gradient == "quantizes" or (gradient == "integers" and incoming == {Carry.INTEGER}):
         return Carry.INTEGER
-    return Carry.FLOAT if Carry.FLOAT in incoming or name in DEQUANTIZERS else None
+    return Carry.FLOAT if Carry.FLOAT in incoming or gradient == "dequantizes" else None

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import or_
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from torch import Tensor
 
@@ -42,13 +42,22 @@ _READERS: dict[Any, Reader] = {
 }
 
 
+Gradient = Literal["floats", "integers", "quantizes", "dequantizes", "cast", "none"]
+
+
 @dataclass(frozen=True)
 class Operator:
     """One operator in the versions from `since` up to the next one registered.
 
     `host` marks operators whose result is worked out from shapes and lives in host memory; `random` those whose
     result must not be folded; `ignores` the attributes that are without effect on inference; `only` those that have one
-    supported value.
+    supported value. `gradient` says what carries one through it:
+
+    * `floats`: floating point does, integers do not;
+    * `integers`: both do, because it moves integers about, or computes on them as it would on floating point;
+    * `quantizes`, `dequantizes`: floating point becomes such integers, and they become floating point;
+    * `cast`: it depends on the type that is cast to;
+    * `none`: its result is piecewise constant in every input, or depends on shapes alone.
     """
 
     domain: str
@@ -58,6 +67,7 @@ class Operator:
     host: bool = False
     random: bool = False
     ignores: frozenset[str] = frozenset()
+    gradient: Gradient = "floats"
     only: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -106,6 +116,7 @@ def op(
     host: bool = False,
     random: bool = False,
     ignores: tuple[str, ...] = (),
+    gradient: Gradient = "floats",
     only: Mapping[str, Any] | None = None,
 ) -> Callable[[F], F]:
     """Registers a function as the operators `names` of `domain` from version `since` on."""
@@ -115,7 +126,9 @@ def op(
             versions = _OPERATORS.setdefault((domain, name), [])
             if any(known.since == since for known in versions):
                 raise ValueError(f"{domain or 'ai.onnx'}::{name} version {since} is registered twice")
-            versions.append(Operator(domain, name, since, function, host, random, frozenset(ignores), only or {}))
+            versions.append(
+                Operator(domain, name, since, function, host, random, frozenset(ignores), gradient, only or {})
+            )
             versions.sort(key=lambda operator: operator.since, reverse=True)
         return function
 

@@ -59,6 +59,7 @@ def find_models(url: str) -> list[RemoteModel]:
         except ImportError as error:
             raise RegistryError(f"{url} needs fsspec: pip install 'nc-scan[remote]'") from error
         system, path = url_to_fs(url)
+        path = _pinned(system, path)
         if system.isdir(path):
             files = sorted(file for file in system.find(path) if file.lower().endswith(SUFFIXES))
         elif system.exists(path):
@@ -66,6 +67,24 @@ def find_models(url: str) -> list[RemoteModel]:
         else:
             raise RegistryError(f"{url}: no such file or folder")
     return [RemoteModel(system, file) for file in files]
+
+
+def _pinned(system: Any, path: str) -> str:
+    """A path in a repository of the Hugging Face Hub at the commit that it has now; any other path as it is.
+
+    What is scanned is thus one commit, and its address names it in every report.
+    """
+    if "hf" not in ((system.protocol,) if isinstance(system.protocol, str) else system.protocol):
+        return path
+    import huggingface_hub
+
+    at = system.resolve_path(path)
+    if not hasattr(at, "repo_id"):  # a bucket has no commits
+        return path
+    api = huggingface_hub.HfApi(endpoint=system.endpoint, token=system.token)
+    commit = api.repo_info(at.repo_id, repo_type=at.repo_type, revision=at.revision).sha
+    prefix = huggingface_hub.constants.REPO_TYPES_URL_PREFIXES.get(at.repo_type, "")
+    return f"{prefix}{at.repo_id}@{commit}/{at.path_in_repo}".rstrip("/")
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import fsspec
 import numpy as np
@@ -15,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from nc_scan.digest import external_digests
 from nc_scan.errors import RegistryError
 from nc_scan.registry import locate
+from nc_scan.registry.remote import _pinned
 from nc_scan.results import FailedScan, Outcome
 
 from .conftest import judge
@@ -125,3 +128,33 @@ def test_an_address_that_cannot_be_read_is_one_line(address: str) -> None:
         locate(address)
     assert str(raised.value).startswith(address)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "repo_type", "pinned"),
+    [
+        ("user/net@main/a/model.onnx", "model", "user/net@0123abcd/a/model.onnx"),
+        ("user/net", "model", "user/net@0123abcd"),
+        ("datasets/user/net/model.onnx", "dataset", "datasets/user/net@0123abcd/model.onnx"),
+    ],
+)
+def test_a_path_on_the_hub_names_the_commit(
+    path: str, repo_type: str, pinned: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = path.removeprefix("datasets/").partition("/")[2].partition("/")[2]
+    asked: list[Any] = []
+
+    class Api:
+        def __init__(self, **_: Any) -> None:
+            pass
+
+        def repo_info(self, repo_id: str, *, repo_type: str, revision: str) -> Any:
+            asked.append((repo_id, repo_type, revision))
+            return SimpleNamespace(sha="0123abcd")
+
+    at = SimpleNamespace(repo_id="user/net", repo_type=repo_type, revision="main", path_in_repo=inside)
+    system = SimpleNamespace(protocol="hf", endpoint=None, token=None, resolve_path=lambda _: at)
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    assert _pinned(system, path) == pinned
+    assert asked == [("user/net", repo_type, "main")]
+    assert _pinned(SimpleNamespace(protocol=("s3", "s3a")), path) == path

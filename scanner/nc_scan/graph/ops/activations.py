@@ -9,7 +9,7 @@ from torch import Tensor
 from nc_scan.graph.registry import op
 
 
-@op("Relu")
+@op("Relu", gradient="integers")
 def relu(x: Tensor) -> Tensor:
     return torch.relu(x)
 
@@ -118,7 +118,7 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     return torch.log_softmax(x, axis)
 
 
-@op("Hardmax", since=13)
+@op("Hardmax", since=13, gradient="none")
 def hardmax(x: Tensor, axis: int = -1) -> Tensor:
     return torch.zeros_like(x).scatter(axis, x.argmax(axis, keepdim=True), 1)
 
@@ -134,7 +134,7 @@ def log_softmax_flat(x: Tensor, axis: int = 1) -> Tensor:
     return torch.log_softmax(_flat(x, axis), -1).reshape(x.shape)
 
 
-@op("Hardmax")
+@op("Hardmax", gradient="none")
 def hardmax_flat(x: Tensor, axis: int = 1) -> Tensor:
     return hardmax(_flat(x, axis)).reshape(x.shape)
 

@@ -83,17 +83,17 @@ def mean(*inputs: Tensor) -> Tensor:
     return sum_(*inputs) / len(inputs)
 
 
-@op("Max")
+@op("Max", gradient="integers")
 def max_(*inputs: Tensor) -> Tensor:
     return functools.reduce(torch.maximum, inputs)
 
 
-@op("Min")
+@op("Min", gradient="integers")
 def min_(*inputs: Tensor) -> Tensor:
     return functools.reduce(torch.minimum, inputs)
 
 
-@op("Clip", since=11)
+@op("Clip", since=11, gradient="integers")
 def clip(x: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None) -> Tensor:
     """The upper bound wins where the bounds cross."""
     if isinstance(min, float) and isinstance(max, float) and min <= max:
@@ -102,7 +102,7 @@ def clip(x: Tensor, min: Tensor | float | None = None, max: Tensor | float | Non
     return torch.minimum(x, max) if isinstance(max, Tensor) else x if max is None else torch.clamp(x, max=max)
 
 
-@op("Clip")
+@op("Clip", gradient="integers")
 def clip_attributes(x: Tensor, min: float = -math.inf, max: float = math.inf) -> Tensor:
     return clip(x, min, max)
 
@@ -117,7 +117,7 @@ def neg(x: Tensor) -> Tensor:
     return -x
 
 
-@op("Sign")
+@op("Sign", gradient="none")
 def sign(x: Tensor) -> Tensor:
     return torch.sign(x)
 
@@ -147,17 +147,17 @@ def erf(x: Tensor) -> Tensor:
     return torch.erf(x)
 
 
-@op("Floor")
+@op("Floor", gradient="none")
 def floor(x: Tensor) -> Tensor:
     return torch.floor(x)
 
 
-@op("Ceil")
+@op("Ceil", gradient="none")
 def ceil(x: Tensor) -> Tensor:
     return torch.ceil(x)
 
 
-@op("Round")
+@op("Round", gradient="none")
 def round_(x: Tensor) -> Tensor:
     """Halves go to the even neighbour."""
     return torch.round(x)

@@ -26,24 +26,24 @@ def constant(
     return torch.tensor(value_ints if value_int is None else value_int, dtype=torch.int64)
 
 
-@op("ConstantOfShape")
+@op("ConstantOfShape", gradient="none")
 def constant_of_shape(shape: list[int], value: Tensor | None = None) -> Tensor:
     return torch.zeros(shape) if value is None else torch.full(shape, value.item(), dtype=value.dtype)
 
 
-@op("Range", ignores=("stash_type",))
+@op("Range", ignores=("stash_type",), gradient="none")
 def range_(start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
     return torch.arange(start.item(), limit.item(), delta.item(), dtype=start.dtype, device=start.device)
 
 
-@op("EyeLike")
+@op("EyeLike", gradient="none")
 def eye_like(x: Tensor, dtype: torch.dtype | None = None, k: int = 0) -> Tensor:
     rows, columns = x.shape
     row, column = torch.arange(rows, device=x.device), torch.arange(columns, device=x.device)
     return (column[None, :] - row[:, None] == k).to(dtype or x.dtype)
 
 
-@op("Identity")
+@op("Identity", gradient="integers")
 def identity(x: Tensor) -> Tensor:
     return x
 
@@ -56,7 +56,7 @@ def dropout(x: Tensor, ratio: float = 0.5, training_mode: bool = False, outputs:
     return (x, torch.ones_like(x, dtype=torch.bool))[:outputs]
 
 
-@op("Cast", ignores=("round_mode",))
+@op("Cast", ignores=("round_mode",), gradient="cast")
 def cast(x: Tensor, to: torch.dtype, saturate: int = 1) -> Tensor:
     """Values that a float8 type cannot hold become its largest or, without `saturate`, infinite or else NaN."""
     if to.itemsize > 1 or not to.is_floating_point:
@@ -71,7 +71,7 @@ def cast(x: Tensor, to: torch.dtype, saturate: int = 1) -> Tensor:
     return torch.where(beyond, overflow, rounded.to(x.dtype)).to(to)
 
 
-@op("CastLike", ignores=("round_mode",))
+@op("CastLike", ignores=("round_mode",), gradient="cast")
 def cast_like(x: Tensor, target_type: Tensor, saturate: int = 1) -> Tensor:
     return cast(x, target_type.dtype, saturate)
 

@@ -14,7 +14,7 @@ from nc_scan.graph.ops.resize import resize
 from nc_scan.graph.registry import NCHWC, op
 from nc_scan.graph.runtime import channel_block
 
-op("MaxPool", domain=NCHWC)(max_pool)
+op("MaxPool", domain=NCHWC, gradient="integers")(max_pool)
 op("AveragePool", domain=NCHWC)(average_pool)
 op("GlobalMaxPool", domain=NCHWC)(global_max_pool)
 op("GlobalAveragePool", domain=NCHWC)(global_average_pool)
@@ -59,7 +59,7 @@ def _plain(w: Tensor, group: int) -> Tensor:
     return w.reshape(-1, inputs // block, *kernel, block, block).permute(0, 5, 1, 4, 2, 3).reshape(w.shape)
 
 
-@op("Upsample", domain=NCHWC)
+@op("Upsample", domain=NCHWC, gradient="integers")
 def nchwc_upsample(
     x: Tensor,
     scales: list[int] | None = None,

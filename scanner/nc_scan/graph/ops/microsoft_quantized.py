@@ -17,7 +17,7 @@ def _quantized(x: Tensor, scale: Tensor, zero_point: Tensor | None) -> Tensor:
     return round_to(x / scale, zero_point)
 
 
-@op("QLinearConv", domain=MICROSOFT, ignores=("kernel_shape",))
+@op("QLinearConv", domain=MICROSOFT, ignores=("kernel_shape",), gradient="integers")
 def qlinear_conv_in_layout(
     x: Tensor,
     x_scale: Tensor,
@@ -42,7 +42,7 @@ def qlinear_conv_in_layout(
     return y.movedim(1, -1) if channels_last else y
 
 
-@op("NhwcMaxPool", domain=MICROSOFT)
+@op("NhwcMaxPool", domain=MICROSOFT, gradient="integers")
 def nhwc_max_pool(
     x: Tensor,
     kernel_shape: list[int],
@@ -57,7 +57,7 @@ def nhwc_max_pool(
     return y.movedim(1, -1)
 
 
-@op("QLinearAdd", domain=MICROSOFT)
+@op("QLinearAdd", domain=MICROSOFT, gradient="integers")
 def qlinear_add(
     a: Tensor,
     a_scale: Tensor,
@@ -72,7 +72,7 @@ def qlinear_add(
     return _quantized(total, c_scale, c_zero_point)
 
 
-@op("QLinearMul", domain=MICROSOFT)
+@op("QLinearMul", domain=MICROSOFT, gradient="integers")
 def qlinear_mul(
     a: Tensor,
     a_scale: Tensor,
@@ -87,14 +87,14 @@ def qlinear_mul(
     return _quantized(product, c_scale, c_zero_point)
 
 
-@op("QLinearSigmoid", domain=MICROSOFT)
+@op("QLinearSigmoid", domain=MICROSOFT, gradient="integers")
 def qlinear_sigmoid(
     x: Tensor, x_scale: Tensor, x_zero_point: Tensor | None, y_scale: Tensor, y_zero_point: Tensor | None = None
 ) -> Tensor:
     return _quantized(torch.sigmoid(_real(x, x_scale, x_zero_point)), y_scale, y_zero_point)
 
 
-@op("QLinearLeakyRelu", domain=MICROSOFT)
+@op("QLinearLeakyRelu", domain=MICROSOFT, gradient="integers")
 def qlinear_leaky_relu(
     x: Tensor,
     x_scale: Tensor,
@@ -107,7 +107,7 @@ def qlinear_leaky_relu(
     return _quantized(torch.nn.functional.leaky_relu(real, alpha), y_scale, y_zero_point)
 
 
-@op("QLinearSoftmax", domain=MICROSOFT)
+@op("QLinearSoftmax", domain=MICROSOFT, gradient="integers")
 def qlinear_softmax(
     x: Tensor,
     x_scale: Tensor,
@@ -123,7 +123,7 @@ def qlinear_softmax(
     return _quantized(y, y_scale, y_zero_point)
 
 
-@op("QLinearGlobalAveragePool", domain=MICROSOFT)
+@op("QLinearGlobalAveragePool", domain=MICROSOFT, gradient="integers")
 def qlinear_global_average_pool(
     x: Tensor,
     x_scale: Tensor,
@@ -137,7 +137,7 @@ def qlinear_global_average_pool(
     return _quantized(y, y_scale, y_zero_point)
 
 
-@op("QLinearAveragePool", domain=MICROSOFT)
+@op("QLinearAveragePool", domain=MICROSOFT, gradient="integers")
 def qlinear_average_pool(
     x: Tensor,
     x_scale: Tensor,
@@ -159,7 +159,7 @@ def qlinear_average_pool(
     return _quantized(y.movedim(1, -1) if channels_last else y, y_scale, y_zero_point)
 
 
-@op("QLinearReduceMean", domain=MICROSOFT)
+@op("QLinearReduceMean", domain=MICROSOFT, gradient="integers")
 def qlinear_reduce_mean(
     x: Tensor,
     x_scale: Tensor,
@@ -173,14 +173,14 @@ def qlinear_reduce_mean(
     return _quantized(real.mean(axes or list(range(x.dim())), keepdim=bool(keepdims)), y_scale, y_zero_point)
 
 
-@op("QLinearConcat", domain=MICROSOFT)
+@op("QLinearConcat", domain=MICROSOFT, gradient="integers")
 def qlinear_concat(y_scale: Tensor, y_zero_point: Tensor, *inputs: Tensor, axis: int) -> Tensor:
     """The inputs are triples of values, scale and zero point."""
     triples = zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True)
     return _quantized(torch.cat([_real(*triple) for triple in triples], axis), y_scale, y_zero_point)
 
 
-@op("QLinearWhere", domain=MICROSOFT)
+@op("QLinearWhere", domain=MICROSOFT, gradient="integers")
 def qlinear_where(
     condition: Tensor,
     x: Tensor,
@@ -196,7 +196,7 @@ def qlinear_where(
     return _quantized(chosen, z_scale, z_zero_point)
 
 
-@op("QGemm", domain=MICROSOFT)
+@op("QGemm", domain=MICROSOFT, gradient="integers")
 def qgemm(
     a: Tensor,
     a_scale: Tensor,
@@ -221,7 +221,7 @@ def qgemm(
     return real if y_scale is None else _quantized(real, y_scale, y_zero_point)
 
 
-@op("MatMulIntegerToFloat", domain=MICROSOFT)
+@op("MatMulIntegerToFloat", domain=MICROSOFT, gradient="dequantizes")
 def matmul_integer_to_float(
     a: Tensor,
     b: Tensor,

@@ -52,7 +52,13 @@ def _dequantized(weight: Tensor, scale: Tensor, zero_point: Tensor) -> Tensor:
     return (centre(weight, zero_point) * scale).transpose(1, 2)
 
 
-@op("QAttention", domain=MICROSOFT, only={"unidirectional": 0, "do_rotary": 0}, ignores=("mask_filter_value",))
+@op(
+    "QAttention",
+    domain=MICROSOFT,
+    only={"unidirectional": 0, "do_rotary": 0},
+    ignores=("mask_filter_value",),
+    gradient="dequantizes",
+)
 def qattention(
     x: Tensor,
     weights: Tensor,

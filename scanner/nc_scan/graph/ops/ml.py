@@ -74,7 +74,7 @@ def array_feature_extractor(x: Tensor, y: Tensor) -> Tensor:
     return picked.unsqueeze(0) if x.dim() == 1 else picked
 
 
-@op("Binarizer", domain=ONNX_ML)
+@op("Binarizer", domain=ONNX_ML, gradient="none")
 def binarizer(x: Tensor, threshold: float = 0.0) -> Tensor:
     return (x > threshold).to(x.dtype)
 
@@ -85,7 +85,7 @@ def zip_map(x: Tensor) -> Tensor:
     return x
 
 
-@op("LabelEncoder", domain=ONNX_ML, since=2)
+@op("LabelEncoder", domain=ONNX_ML, since=2, gradient="none")
 def label_encoder(
     x: Tensor,
     keys_int64s: list[int] | None = None,

@@ -37,7 +37,7 @@ def _overhang(
     return overhang
 
 
-@op("MaxPool")
+@op("MaxPool", gradient="integers")
 def max_pool(
     x: Tensor,
     kernel_shape: list[int],

@@ -43,8 +43,8 @@ def along(parameter: Tensor, x: Tensor, axis: int, block_size: int = 0) -> Tenso
     return parameter.reshape(-1, *[1] * (x.dim() - axis % x.dim() - 1))
 
 
-@op("QuantizeLinear", ignores=("saturate", "precision"))
-@op("QuantizeLinear", domain=MICROSOFT)
+@op("QuantizeLinear", ignores=("saturate", "precision"), gradient="quantizes")
+@op("QuantizeLinear", domain=MICROSOFT, gradient="quantizes")
 def quantize_linear(
     x: Tensor,
     y_scale: Tensor,
@@ -58,8 +58,8 @@ def quantize_linear(
     return round_to(x / along(y_scale, x, axis, block_size), zero_point, output_dtype)
 
 
-@op("DequantizeLinear")
-@op("DequantizeLinear", domain=MICROSOFT)
+@op("DequantizeLinear", gradient="dequantizes")
+@op("DequantizeLinear", domain=MICROSOFT, gradient="dequantizes")
 def dequantize_linear(
     x: Tensor,
     x_scale: Tensor,
@@ -75,7 +75,7 @@ def dequantize_linear(
     return (centred * scale).to(output_dtype or scale.dtype)
 
 
-@op("DynamicQuantizeLinear")
+@op("DynamicQuantizeLinear", gradient="quantizes")
 def dynamic_quantize_linear(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The scale follows the values' range, without a gradient of its own."""
     low, high = x.detach().min().clamp(max=0), x.detach().max().clamp(min=0)
@@ -99,14 +99,14 @@ def _channels(parameter: Tensor, rank: int) -> Tensor:
     return parameter if parameter.numel() == 1 else parameter.reshape(-1, *[1] * (rank - 2))
 
 
-@op("MatMulInteger")
+@op("MatMulInteger", gradient="integers")
 def matmul_integer(
     a: Tensor, b: Tensor, a_zero_point: Tensor | None = None, b_zero_point: Tensor | None = None
 ) -> Tensor:
     return centre(a, None if a_zero_point is None else _rows(a_zero_point)) @ centre(b, b_zero_point)
 
 
-@op("ConvInteger", ignores=("kernel_shape",))
+@op("ConvInteger", ignores=("kernel_shape",), gradient="integers")
 def conv_integer(
     x: Tensor,
     w: Tensor,
@@ -124,7 +124,7 @@ def conv_integer(
     return conv(x, w, None, auto_pad, dilations, group, pads, strides)
 
 
-@op("QLinearMatMul")
+@op("QLinearMatMul", gradient="integers")
 def qlinear_matmul(
     a: Tensor,
     a_scale: Tensor,
@@ -140,7 +140,7 @@ def qlinear_matmul(
     return round_to(product * scale.to(product.dtype), _rows(y_zero_point))
 
 
-@op("QLinearConv", ignores=("kernel_shape",))
+@op("QLinearConv", ignores=("kernel_shape",), gradient="integers")
 def qlinear_conv(
     x: Tensor,
     x_scale: Tensor,

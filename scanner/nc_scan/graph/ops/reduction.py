@@ -77,7 +77,7 @@ REDUCTIONS: dict[str, Reduce] = {
 
 
 def _register(name: str, reduce: Reduce) -> None:
-    @op(name)
+    @op(name, gradient="integers" if name in ("ReduceMax", "ReduceMin") else "floats")
     def reduction(
         data: Tensor, axes: list[int] | None = None, keepdims: int = 1, noop_with_empty_axes: int = 0
     ) -> Tensor:
@@ -92,14 +92,14 @@ for _name, _reduce in REDUCTIONS.items():
     _register(_name, _reduce)
 
 
-@op("ArgMax")
+@op("ArgMax", gradient="none")
 def arg_max(data: Tensor, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Tensor:
     if select_last_index:
         return data.shape[axis] - 1 - data.flip(axis).argmax(axis, keepdim=bool(keepdims))
     return data.argmax(axis, keepdim=bool(keepdims))
 
 
-@op("ArgMin")
+@op("ArgMin", gradient="none")
 def arg_min(data: Tensor, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Tensor:
     return arg_max(-data, axis, keepdims, select_last_index)
 

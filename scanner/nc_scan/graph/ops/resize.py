@@ -136,7 +136,7 @@ def _lengths(
     return [math.floor(length * ratio + 0.5) for length in lengths], [ratio] * len(lengths)
 
 
-@op("Resize", since=11)
+@op("Resize", since=11, gradient="integers")
 def resize(
     x: Tensor,
     roi: list[float] | None = None,
@@ -179,14 +179,14 @@ def resize(
     return x
 
 
-@op("Resize", since=10)
-@op("Upsample", since=7)
+@op("Resize", since=10, gradient="integers")
+@op("Upsample", since=7, gradient="integers")
 def upsample(x: Tensor, scales: list[float], mode: str = "nearest") -> Tensor:
     """Before version 11 the corner of the image is the origin; nearest rounds down, and up where the image shrinks."""
     mode = "linear" if mode in ("linear", "bilinear") else mode
     return resize(x, None, scales, mode=mode, coordinate_transformation_mode="asymmetric", nearest_mode="simple")
 
 
-@op("Upsample")
+@op("Upsample", gradient="integers")
 def upsample_planes(x: Tensor, height_scale: float, width_scale: float, mode: str = "nearest") -> Tensor:
     return upsample(x, [1.0, 1.0, height_scale, width_scale], mode)

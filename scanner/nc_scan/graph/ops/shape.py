@@ -8,35 +8,35 @@ from torch import Tensor
 from nc_scan.graph.registry import op
 
 
-@op("Shape", host=True)
+@op("Shape", host=True, gradient="none")
 def shape(data: Tensor, start: int = 0, end: int | None = None) -> Tensor:
     return torch.tensor(data.shape[start:end], dtype=torch.int64)
 
 
-@op("Size", host=True)
+@op("Size", host=True, gradient="none")
 def size(data: Tensor) -> Tensor:
     return torch.tensor(data.numel(), dtype=torch.int64)
 
 
-@op("Reshape")
+@op("Reshape", gradient="integers")
 def reshape(data: Tensor, shape: list[int], allowzero: int = 0) -> Tensor:
     if not allowzero:  # a 0 keeps the length of the input's axis
         shape = [data.shape[axis] if length == 0 else length for axis, length in enumerate(shape)]
     return data.reshape(shape)
 
 
-@op("Flatten")
+@op("Flatten", gradient="integers")
 def flatten(x: Tensor, axis: int = 1) -> Tensor:
     axis = axis + x.dim() if axis < 0 else axis
     return x.reshape(x.shape[:axis].numel(), x.shape[axis:].numel())
 
 
-@op("Squeeze")
+@op("Squeeze", gradient="integers")
 def squeeze(data: Tensor, axes: list[int] | None = None) -> Tensor:
     return data.squeeze() if axes is None else data.squeeze(tuple(axes))
 
 
-@op("Unsqueeze")
+@op("Unsqueeze", gradient="integers")
 def unsqueeze(data: Tensor, axes: list[int]) -> Tensor:
     rank = data.dim() + len(axes)
     for axis in sorted(axis % rank for axis in axes):
@@ -44,17 +44,17 @@ def unsqueeze(data: Tensor, axes: list[int]) -> Tensor:
     return data
 
 
-@op("Transpose")
+@op("Transpose", gradient="integers")
 def transpose(data: Tensor, perm: list[int] | None = None) -> Tensor:
     return data.permute(perm or list(range(data.dim()))[::-1])
 
 
-@op("Concat")
+@op("Concat", gradient="integers")
 def concat(*inputs: Tensor, axis: int = 1) -> Tensor:
     return torch.cat(inputs, axis)
 
 
-@op("Split")
+@op("Split", gradient="integers")
 def split(
     x: Tensor, split: list[int] | None = None, axis: int = 0, num_outputs: int | None = None, outputs: int = 1
 ) -> tuple[Tensor, ...]:
@@ -69,7 +69,7 @@ def _equal_parts(length: int, count: int) -> list[int]:
     return [min(part, length - start) for start in range(0, length, part)]
 
 
-@op("Slice", since=10)
+@op("Slice", since=10, gradient="integers")
 def slice_(
     data: Tensor, starts: list[int], ends: list[int], axes: list[int] | None = None, steps: list[int] | None = None
 ) -> Tensor:
@@ -86,24 +86,24 @@ def slice_(
     return data
 
 
-@op("Slice")
+@op("Slice", gradient="integers")
 def slice_attributes(data: Tensor, starts: list[int], ends: list[int], axes: list[int] | None = None) -> Tensor:
     return slice_(data, starts, ends, axes)
 
 
-@op("Gather")
+@op("Gather", gradient="integers")
 def gather(data: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     axis %= data.dim()
     picked = data.index_select(axis, _positive(indices, data.shape[axis]).flatten())
     return picked.reshape((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))
 
 
-@op("GatherElements")
+@op("GatherElements", gradient="integers")
 def gather_elements(data: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     return data.gather(axis, _positive(indices, data.shape[axis]))
 
 
-@op("GatherND")
+@op("GatherND", gradient="integers")
 def gather_nd(data: Tensor, indices: Tensor, batch_dims: int = 0) -> Tensor:
     batch = data.shape[:batch_dims]
     data = data.reshape(batch.numel(), *data.shape[batch_dims:])
@@ -141,17 +141,17 @@ def scatter_nd(data: Tensor, indices: Tensor, updates: Tensor, reduction: str = 
 _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 
-@op("Expand")
+@op("Expand", gradient="integers")
 def expand(x: Tensor, shape: list[int]) -> Tensor:
     return x.expand(np.broadcast_shapes(tuple(x.shape), tuple(shape)))
 
 
-@op("Tile", since=6)
+@op("Tile", since=6, gradient="integers")
 def tile(x: Tensor, repeats: list[int]) -> Tensor:
     return x.repeat(repeats)
 
 
-@op("DepthToSpace")
+@op("DepthToSpace", gradient="integers")
 def depth_to_space(x: Tensor, blocksize: int, mode: str = "DCR") -> Tensor:
     n, c, h, w = x.shape
     depth = c // blocksize**2
@@ -162,7 +162,7 @@ def depth_to_space(x: Tensor, blocksize: int, mode: str = "DCR") -> Tensor:
     return x.reshape(n, depth, h * blocksize, w * blocksize)
 
 
-@op("SpaceToDepth")
+@op("SpaceToDepth", gradient="integers")
 def space_to_depth(x: Tensor, blocksize: int, mode: str = "DCR") -> Tensor:
     n, c, h, w = x.shape
     x = x.reshape(n, c, h // blocksize, blocksize, w // blocksize, blocksize)
@@ -170,7 +170,7 @@ def space_to_depth(x: Tensor, blocksize: int, mode: str = "DCR") -> Tensor:
     return x.reshape(n, c * blocksize**2, h // blocksize, w // blocksize)
 
 
-@op("Pad", since=11)
+@op("Pad", since=11, gradient="integers")
 def pad(
     data: Tensor,
     pads: list[int],
@@ -195,7 +195,7 @@ def pad(
     return data
 
 
-@op("Pad")
+@op("Pad", gradient="integers")
 def pad_attributes(data: Tensor, pads: list[int], mode: str = "constant", value: float = 0.0) -> Tensor:
     return pad(data, pads, torch.tensor(value), mode=mode)
 
@@ -212,12 +212,12 @@ def _padded_indices(length: int, before: int, after: int, mode: str, device: tor
     return (index % period - (length - 1)).abs().neg() + (length - 1)
 
 
-@op("Trilu")
+@op("Trilu", gradient="integers")
 def trilu(x: Tensor, k: int = 0, upper: int = 1) -> Tensor:
     return torch.triu(x, k) if upper else torch.tril(x, k)
 
 
-@op("OneHot")
+@op("OneHot", gradient="none")
 def one_hot(indices: Tensor, depth: int, values: Tensor, axis: int = -1) -> Tensor:
     axis = axis % (indices.dim() + 1)
     classes = torch.arange(depth, device=indices.device).reshape(-1, *[1] * (indices.dim() - axis))
@@ -225,7 +225,7 @@ def one_hot(indices: Tensor, depth: int, values: Tensor, axis: int = -1) -> Tens
     return torch.where((hot == classes) | (hot + depth == classes), values[1], values[0])
 
 
-@op("NonZero")
+@op("NonZero", gradient="none")
 def non_zero(x: Tensor) -> Tensor:
     return x.nonzero().T
 
@@ -236,7 +236,7 @@ def compress(x: Tensor, condition: Tensor, axis: int | None = None) -> Tensor:
     return x.index_select(axis, condition.nonzero().flatten())
 
 
-@op("ReverseSequence")
+@op("ReverseSequence", gradient="integers")
 def reverse_sequence(x: Tensor, sequence_lens: Tensor, batch_axis: int = 1, time_axis: int = 0) -> Tensor:
     moved = x.movedim((time_axis, batch_axis), (0, 1))
     time = torch.arange(moved.shape[0], device=x.device)[:, None]
@@ -245,6 +245,6 @@ def reverse_sequence(x: Tensor, sequence_lens: Tensor, batch_axis: int = 1, time
     return picked.movedim((0, 1), (time_axis, batch_axis))
 
 
-@op("BitCast")
+@op("BitCast", gradient="none")
 def bit_cast(x: Tensor, to: torch.dtype) -> Tensor:
     return x.view(to)
