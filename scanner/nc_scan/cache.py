@@ -9,13 +9,14 @@ import json
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nc_scan.calibration import SHIPPED
 from nc_scan.convert import converter_versions
-from nc_scan.digest import external_digests, file_digest
-from nc_scan.errors import ModelFileError, ReportError
+from nc_scan.digest import file_digest, model_digest
+from nc_scan.errors import NcScanError
 from nc_scan.reports.arrays import to_npz, with_arrays
 from nc_scan.reports.as_json import from_json, to_json
 from nc_scan.reports.files import write
@@ -44,8 +45,11 @@ class Cache:
 
     def get(self, path: Path, options: dict[str, Any]) -> ScanResult | None:
         """The result under the model's present path; None where there is none that is whole."""
-        entry = self._entry(path, options)
-        if entry is None or not entry.with_suffix(".json").exists():
+        try:
+            entry = self._entry(path, options, *model_digest(path))
+        except NcScanError:  # the scan says what is wrong with it
+            return None
+        if not entry.with_suffix(".json").exists():
             return None
         try:
             result = from_json(entry.with_suffix(".json").read_text("utf-8"))
@@ -59,12 +63,16 @@ class Cache:
             return None
 
     def put(self, path: Path, options: dict[str, Any], result: ScanResult) -> None:
-        """Keeps a result. Raises ReportError."""
-        entry = self._entry(path, options)
-        if entry is not None:
-            write(entry.with_suffix(".npz"), to_npz(result))
-            write(entry.with_suffix(".json"), to_json(result))
-            self._shrink()
+        """Keeps a result, under the bytes that were scanned, whatever the file holds now.
+
+        Raises ReportError; DataError where the user's images cannot be read any more.
+        """
+        if any(one.gave_up and one.not_run for one in result.evidence):
+            return  # the time limit cut it short: with more time there is more to say
+        entry = self._entry(path, options, result.sha256, result.external_data)
+        write(entry.with_suffix(".npz"), to_npz(result))
+        write(entry.with_suffix(".json"), to_json(result))
+        self._shrink()
 
     def clear(self) -> tuple[int, int]:
         """Removes all results, and nothing else; how many they were, and their bytes."""
@@ -73,28 +81,24 @@ class Cache:
             _remove(entry)
         return len(entries), sum(size for _, size in entries.values())
 
-    def scan(self, path: Path, options: dict[str, Any]) -> Outcome:
-        """The kept result, or that of a new scan with these options, which is kept unless it failed."""
+    def scan(self, path: Path, options: dict[str, Any], scan: Callable[..., Outcome] = scan_safely) -> Outcome:
+        """The kept result, or that of a new `scan` with these options, which is kept unless it failed."""
         kept = self.get(path, options) if self.reads else None
         if kept is not None:
             return kept
-        outcome = scan_safely(path, **options)
+        outcome = scan(path, **options)
         if isinstance(outcome, ScanResult):
             try:
                 self.put(path, options, outcome)
-            except ReportError as error:  # the result is worth more than its copy
+            except NcScanError as error:  # the result is worth more than its copy
                 log.warning("the result for %s is not kept: %s", path, error)
         return outcome
 
-    def _entry(self, path: Path, options: dict[str, Any]) -> Path | None:
-        """The file without its suffix; None where the model cannot be read."""
-        try:
-            model = [file_digest(path), external_digests(path)]
-        except ModelFileError:
-            return None
+    def _entry(self, path: Path, options: dict[str, Any], sha256: str, external: dict[str, str]) -> Path:
+        """The file without its suffix."""
         data = options.get("data")
         key = {
-            "model": model,
+            "model": [sha256, external],
             "options": {name: str(value) for name, value in options.items() if name != "progress"},
             "data": None if data is None else _data_digest(Path(data)),
             "calibration": file_digest(Path(options.get("calibration") or SHIPPED)),

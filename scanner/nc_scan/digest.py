@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from nc_scan.convert.formats import file_format
 from nc_scan.errors import ModelFileError
+from nc_scan.external import external_tensors, reference, resolve
+from nc_scan.files import file_digest, read_whole
 
+LARGEST = 2 << 30  # bytes: what protobuf reads
 
-def file_digest(path: Path) -> str:
-    """SHA-256 in hexadecimal. Raises ModelFileError where the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
+__all__ = ["external_digests", "external_locations", "file_digest", "model_digest"]
 
 
 def external_locations(path: Path) -> list[str]:
@@ -25,17 +21,15 @@ def external_locations(path: Path) -> list[str]:
     """
     if file_format(path) != "onnx":
         return []
-    import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
+    from onnx import ModelProto
 
+    model = ModelProto()
     try:
-        model = onnx.load(path, load_external_data=False)
-    except (OSError, DecodeError) as error:
+        model.ParseFromString(read_whole(path, LARGEST))
+    except (DecodeError, RecursionError) as error:
         raise ModelFileError(f"{path} cannot be read as ONNX") from error
-    return sorted(
-        {ExternalDataInfo(tensor).location for tensor in _get_all_tensors(model) if uses_external_data(tensor)}
-    )
+    return sorted({reference(tensor, str(path)).location for tensor in external_tensors(model)})
 
 
 def external_digests(path: Path) -> dict[str, str]:
@@ -43,9 +37,9 @@ def external_digests(path: Path) -> dict[str, str]:
 
     Raises ModelFileError where the model cannot be parsed, or a file is missing or outside the model's folder.
     """
-    folder = path.parent.resolve()
-    files = {location: (folder / location).resolve() for location in external_locations(path)}
-    for location, file in files.items():
-        if not file.is_relative_to(folder) or not file.is_file():
-            raise ModelFileError(f"{path}: external data '{location}' is missing or outside the model's folder")
-    return {location: file_digest(file) for location, file in files.items()}
+    return {location: file_digest(resolve(path, location)) for location in external_locations(path)}
+
+
+def model_digest(path: Path) -> tuple[str, dict[str, str]]:
+    """The digest of the file, and those of its external data. Raises ModelFileError as both."""
+    return file_digest(path), external_digests(path)

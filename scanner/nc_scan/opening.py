@@ -12,8 +12,8 @@ from onnx import ModelProto
 from nc_scan.clock import Clock
 from nc_scan.contract import Overrides, infer_contract, read_signature
 from nc_scan.convert import onnx_source
-from nc_scan.digest import file_digest
-from nc_scan.graph import load_model
+from nc_scan.digest import model_digest
+from nc_scan.graph.load import read_model
 from nc_scan.probes import Supply, given_images, sample
 from nc_scan.results import InputContract
 
@@ -29,11 +29,13 @@ class OpenedModel:
     """A checked model, the contracts that the evidence leaves, the likeliest first, and the images for its probes.
 
     `proto` computes what the file does, its edges in the one form that the scanner works with. `sha256` is the digest
-    of the file that the user gave, `converter` what made ONNX of it, None for ONNX.
+    of the file that the user gave, `external` those of its external data by location, both of the bytes that were read;
+    `converter` what made ONNX of it, None for ONNX.
     """
 
     proto: ModelProto
     sha256: str
+    external: dict[str, str]
     converter: str | None
     contracts: tuple[InputContract, ...]
     images: Supply
@@ -50,11 +52,12 @@ def open_model(
     with clock("import"):
         progress("reading the model", 0, 1)
         with onnx_source(path) as source:
-            proto, sha256 = load_model(source.path), file_digest(path)
+            read = read_model(source.path)
+            sha256, external = (read.sha256, read.external) if source.converter is None else model_digest(path)
     with clock("contract"):
         progress("finding out what it expects", 0, 1)
-        signature = read_signature(proto, overrides)
+        signature = read_signature(read.proto, overrides)
         given = given_images(data, signature.image, rng)
         contracts = infer_contract(signature, sample(given, signature.image, rng), overrides)
         images = Supply(given, signature.image, rng)
-    return OpenedModel(signature.model, sha256, source.converter, contracts, images)
+    return OpenedModel(signature.model, sha256, external, source.converter, contracts, images)

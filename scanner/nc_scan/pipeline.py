@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from nc_scan.clock import Clock
 from nc_scan.contract import Overrides
 from nc_scan.convert import converter_versions
 from nc_scan.detectors import Detector, Effort, Method, make, names_of
-from nc_scan.digest import external_digests, file_digest
+from nc_scan.digest import model_digest
 from nc_scan.errors import ModelFileError
 from nc_scan.examples import stamp_examples
-from nc_scan.opening import Progress, open_model, silent
+from nc_scan.opening import OpenedModel, Progress, open_model, silent
 from nc_scan.results import Layout, OutputKind, ScanResult
 from nc_scan.time_limit import TimeLimit
 from nc_scan.under_contract import report_probes, scan_under_contract
@@ -45,6 +45,7 @@ def scan(
     output: str | None = None,
     output_kind: OutputKind | None = None,
     progress: Progress = silent,
+    opened: Callable[[OpenedModel], None] = lambda model: None,
 ) -> ScanResult:
     """Scans one image classifier for a backdoor.
 
@@ -62,7 +63,9 @@ def scan(
             `inconclusive`, and its reasons say what was left out. None takes what it takes.
         layout, size, channels, value_range, mean, std, output, output_kind: override what is inferred of the input
             contract; see `nc_scan.contract.Overrides`.
-        progress: called with a stage's name, the units of work done and their total.
+        progress: called with a stage's name, the units of work done and their total. An OutOfTime that it raises while
+            a detector works ends that detector, and the scan is inconclusive.
+        opened: called once, with the model and the contracts under which it is going to be scanned.
 
     Every head of the model is scanned, and where the evidence leaves several input contracts plausible, under each of
     them; the worst verdict counts.
@@ -78,13 +81,13 @@ def scan(
     clock, limit = Clock(), None if budget is None else TimeLimit.of(budget)
     overrides = Overrides(layout, size, channels, value_range, mean, std, output, output_kind)
     model = open_model(path, data, seed, overrides, clock, progress)
+    opened(model)
     scans = []
     for place, one in enumerate(model.contracts):
         share = None if limit is None else limit.share(1 / (len(model.contracts) - place))
         scans.append(scan_under_contract(model, one, asked, judgement, seed, device, clock, progress, share))
     worst = max(scans, key=lambda one: SEVERITY.index(one.decision.verdict))
-    external = external_digests(path)
-    if file_digest(path) != model.sha256:
+    if model_digest(path) != (model.sha256, model.external):
         raise ModelFileError(f"{path} changed while it was being scanned")
     contract, decision = worst.subject.contract, worst.decision
     return ScanResult(
@@ -109,7 +112,7 @@ def scan(
         p_value=decision.p_value,
         false_alarms=false_alarms if decision.p_value is not None else None,
         basis=judgement.calibration.in_words if decision.p_value is not None else None,
-        external_data=external,
+        external_data=model.external,
         operator_sets={opset.domain or "ai.onnx": opset.version for opset in model.proto.opset_import},
         configuration={
             "data": None if data is None else str(data),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from nc_scan.audit.behaviour import eight_bits
 from nc_scan.contract.encoding import along, encode, to_layout
 from nc_scan.contract.scores import as_logits
 from nc_scan.device import usable_device
@@ -18,11 +19,15 @@ from nc_scan.graph import to_torch
 from nc_scan.graph.batching import batched, batching_strategy
 from nc_scan.graph.parity import compare
 from nc_scan.graph.runtime import Runtime
+from nc_scan.graph.straight_through import through
 from nc_scan.precision import fastest
 from nc_scan.results import FloatArray, InputContract, Parity
 from nc_scan.triggers import UNCHANGED, Affine
 
 REPLAY_BATCH = 256
+ALONE = 64  # images asked for one by one; the others in batches
+LEVELS = 255
+SAMPLES = 4  # images that tell how batches can be run
 TIMED_VALUES = 60_000  # input values of the batch on which dtypes are compared
 
 
@@ -32,7 +37,8 @@ class Subject:
 
     `module` is the differentiable copy, `fast` the same in the precision of the search, `runtime` the deployed model.
 
-    `precision` is the dtype in which the gradient search runs: bfloat16 where that is faster.
+    `precision` is the dtype in which the gradient search runs: bfloat16 where that is faster. Where `rounded`, the
+    search sees images of eight bits only, and the gradient passes the rounding.
     """
 
     proto: ModelProto
@@ -42,15 +48,25 @@ class Subject:
     runtime: Runtime
     device: torch.device
     precision: torch.dtype
+    rounded: bool = False
 
     def scores(self, scaled: Tensor) -> Tensor:
         """Logits (N, labels), float32, of (N, channels, height, width) after `affine`."""
         contract = self.contract
+        if self.rounded:
+            scaled = self._eight_bits(scaled)
         if contract.layout == "features":
             factor, shift = (torch.from_numpy(along(v, "features")) for v in (contract.scale, contract.offset))
             scaled = scaled * factor.to(scaled.device) + shift.to(scaled.device)
         values: Tensor = self.fast(to_layout(scaled, contract.layout, contract.channel_order).to(self.precision))
         return as_logits(values, contract.scores_kind)
+
+    def _eight_bits(self, scaled: Tensor) -> Tensor:
+        factor, shift = (
+            torch.tensor(values).to(scaled)[:, None, None] for values in (self.affine.scale, self.affine.offset)
+        )
+        levels = through(torch.round((scaled - shift) / factor * LEVELS), (scaled - shift) / factor * LEVELS)
+        return levels / LEVELS * factor + shift
 
     @property
     def affine(self) -> Affine:
@@ -59,7 +75,7 @@ class Subject:
         return UNCHANGED if contract.layout == "features" else Affine(contract.scale, contract.offset)
 
     def deployed_labels(self, images: FloatArray) -> NDArray[np.int64]:
-        """The labels (N,) that onnxruntime predicts."""
+        """The labels (N,) that onnxruntime predicts, in large batches."""
         labels: NDArray[np.int64] = self.deployed_scores(images).argmax(1)
         return labels
 
@@ -72,22 +88,35 @@ class Subject:
         scores = [as_logits(torch.from_numpy(batch), self.contract.output_kind).numpy() for batch in batches]
         return np.concatenate(scores) if scores else np.zeros((0, self.contract.labels), np.float32)
 
+    def labels_in_use(self, images: FloatArray) -> NDArray[np.int64]:
+        """The labels (N,) of images as they come in use: of eight bits, and alone; the first ALONE of them."""
+        images = eight_bits(images) if self.contract.layout != "features" else images
+        alone = [self.deployed_labels(image[None]) for image in images[:ALONE]]
+        return np.concatenate([*alone, self.deployed_labels(images[ALONE:])])
+
     def parity(self, images: FloatArray) -> Parity:
         """Compares the module with onnxruntime on the scores of `images`."""
-        return compare(self.proto, [self.model_input(images)], module=self.module, outputs=[self.contract.scores_name])
+        inputs, outputs = [self.model_input(images)], [self.contract.scores_name]
+        return compare(self.proto, inputs, module=self.module, outputs=outputs, batch=self.runtime.fixed_batch)
 
     def model_input(self, images: FloatArray) -> NDArray[Any]:
         """Images in the value range, layout and dtype of the model's input."""
         return _encoded(images, self.contract)
 
 
-def open_subject(proto: ModelProto, contract: InputContract, device: str) -> Subject:
-    """Imports the model. Raises UnsupportedModelError where that is not possible, DeviceError for the device."""
+def open_subject(
+    proto: ModelProto, contract: InputContract, device: str, *, alone: bool = False, rounded: bool = False
+) -> Subject:
+    """Imports the model; to be asked for one image at a time where `alone`, for images of eight bits where `rounded`.
+
+    Raises UnsupportedModelError where that is not possible, DeviceError for the device.
+    """
     target = usable_device(device)
     module: nn.Module = to_torch(proto, outputs=[contract.scores_name])
-    runtime = Runtime(proto, outputs=[contract.output_name])
+    runtime = Runtime(proto, outputs=[contract.output_name], batch=1 if alone else None)
     size = runtime.fixed_batch or 1
-    strategy = batching_strategy(module, _noise(contract, 2 * size), size) if runtime.fixed_batch else "together"
+    samples = _noise(contract, max(SAMPLES, 2 * size))
+    strategy = batching_strategy(module, samples, size) if runtime.fixed_batch else "together"
 
     def build(dtype: torch.dtype) -> nn.Module:
         network = to_torch(proto, outputs=[contract.scores_name]).to(device=target, dtype=dtype)
@@ -97,8 +126,9 @@ def open_subject(proto: ModelProto, contract: InputContract, device: str) -> Sub
     images = _noise(contract, count).to(target, torch.float32)
     if contract.layout == "NCHW":
         images = images.contiguous(memory_format=torch.channels_last)  # as the search stamps them
-    fast, precision = fastest(build, images)
-    return Subject(proto, contract, batched(module, size, strategy), fast, runtime, target, precision)
+    # Bits that are looked at do not survive a narrower type.
+    fast, precision = (build(torch.float32), torch.float32) if rounded else fastest(build, images)
+    return Subject(proto, contract, batched(module, size, strategy), fast, runtime, target, precision, rounded)
 
 
 def _noise(contract: InputContract, count: int) -> Tensor:

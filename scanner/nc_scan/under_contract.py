@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from nc_scan.as_deployed import as_deployed
 from nc_scan.clock import Clock
 from nc_scan.detectors import Detector
 from nc_scan.detectors.patch import Agreement, PatchSearch
@@ -93,10 +94,12 @@ def scan_under_contract(
     with clock("probes"):
         progress("choosing probes", 0, 1)
         probes = probes_for(model.images, subject.deployed_scores)
+    with clock("behaviour"):
+        subject, behaviour = as_deployed(subject, probes.held_out, device)
     with clock("parity"):
         parity = subject.parity(probes.search[:PARITY_PROBES])
     costs = [detector.cost(subject) for detector in detectors]
-    evidence = []
+    evidence = [behaviour]
     for place, detector in enumerate(detectors):
         part = max(1, costs[place]) / max(1, sum(costs[place:]))
         share = None if limit is None else limit.share(min(1.0, part))
@@ -131,11 +134,11 @@ def ask(
     before = clock.seconds.get(detector.name, 0.0)
     with clock(detector.name):
         budget, title = _budget(detector, subject, progress, limit)
-        progress(title, 0, 1)
         try:
+            progress(title, 0, 1)
             evidence = detector.run(subject, probes, budget, torch.Generator().manual_seed(seed))
-        except OutOfTime as error:
-            evidence = Evidence(detector.name, covers, not_run=str(error))
+        except OutOfTime as error:  # what the others found is told
+            evidence = Evidence(detector.name, covers, not_run=str(error), gave_up=str(error))
     return dataclasses.replace(evidence, passes=budget.spent, seconds=clock.seconds[detector.name] - before)
 
 

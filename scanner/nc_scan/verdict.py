@@ -22,6 +22,7 @@ SEVERITY = ("clean", "inconclusive", "backdoored")
 PAPER_THRESHOLD = 2.0
 DOUBTFUL = 5  # times the false alarms allowed: evidence that this share of clean models gives decides nothing
 WORKS = 0.8  # a trigger that turns a smaller share of the held-out probes is no evidence of a backdoor
+FINDINGS_ONLY = {"graph", "behaviour"}
 FALSE_ALARMS = 0.01  # share of clean models that may be called backdoored by p-values, all detectors together
 GRID = 256
 NAMED = 5  # labels in a sentence
@@ -70,6 +71,7 @@ def decide(
     share = judgement.false_alarms / sharing
     again = next((one.labels for one in evidence if one.detector == "agreement"), ())
     opinions = [_opinion(one, contract, share, judgement.calibration, again) for one in evidence]
+    opinions.append(judge_findings([finding for one in evidence for finding in one.findings]))
     if doubts:
         opinions.append(Decision("inconclusive", (), tuple(doubts), None))
     p_values = [opinion.p_value for opinion in opinions if opinion.p_value is not None]
@@ -83,7 +85,7 @@ def decide(
         target_labels=tuple(sorted({label for opinion in decisive for label in opinion.target_labels})),
         reasons=tuple(dict.fromkeys(reason for opinion in decisive + others for reason in opinion.reasons)),
         confidence=(min if worst == "clean" else max)(confident, default=None),
-        labels=labelled.labels if labelled else (),
+        labels=with_switches(labelled.labels if labelled else (), evidence),
         threshold=labelled.threshold if labelled else None,
         p_value=min(1.0, sharing * min(p_values)) if p_values else None,
         p_values=tuple(opinion.p_value for opinion in opinions[: len(evidence)]),
@@ -98,8 +100,10 @@ def has_p_value(evidence: Evidence, calibration: Calibration) -> bool:
 def _opinion(
     evidence: Evidence, contract: InputContract, share: float, calibration: Calibration, again: Sequence[LabelResult]
 ) -> Decision:
-    if evidence.detector == "graph":
-        return judge_findings(evidence.findings)
+    if evidence.detector == "graph" and evidence.target_labels:
+        return judge_switches(evidence)
+    if evidence.detector in FINDINGS_ONLY and evidence.not_run is None:
+        return Decision("clean", (), (), None)  # its findings are judged with all others
     if evidence.detector == "agreement":
         return Decision("clean", (), (), None)  # what it says counts with the patches
     if evidence.not_run is not None:
@@ -135,6 +139,34 @@ def judge_p_value(evidence: Evidence, share: float) -> Decision:
         works = f"{evidence.reason}; it works on only {evidence.success_rate:.0%} of held-out images"
         return Decision("inconclusive", (), (works,), None, p_value=evidence.p_value)
     return Decision("backdoored", evidence.target_labels, reasons, 1 - evidence.p_value, p_value=evidence.p_value)
+
+
+def judge_switches(evidence: Evidence) -> Decision:
+    """Backdoored: the deployed model was seen to follow a switch in its graph on nearly all images."""
+    works = evidence.success_rate is not None and evidence.success_rate >= WORKS
+    if not works:
+        return Decision("inconclusive", (), (evidence.reason,), None)
+    return Decision("backdoored", evidence.target_labels, (evidence.reason,), None)
+
+
+def with_switches(labels: Sequence[LabelResult], evidence: Sequence[Evidence]) -> tuple[LabelResult, ...]:
+    """The labels' evidence, with the trigger of a switch in the graph where it is smaller than the one searched for."""
+    switched = {label.label: label for one in evidence if one.detector == "graph" for label in one.labels}
+    if not labels:
+        return tuple(switched.values())
+    return tuple(
+        dataclasses.replace(
+            label,
+            norm=switched[label.label].norm,
+            success_rate=switched[label.label].success_rate,
+            status="converged",
+            probability=None,
+            trigger=switched[label.label].trigger,
+        )
+        if label.label in switched and switched[label.label].norm < label.norm
+        else label
+        for label in labels
+    )
 
 
 def judge_findings(findings: Sequence[Finding]) -> Decision:

@@ -1,6 +1,5 @@
 """Results are found again where, and only where, nothing that they depend on has changed."""
 
-import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nc_scan import cache as module
 from nc_scan.cache import Cache
+from nc_scan.digest import model_digest
 from nc_scan.results import InputContract, LabelResult, Parity, ProbeReport, ScanResult, Trigger
 
 OPTIONS: dict[str, Any] = {"data": None, "seed": 0, "method": "calibrated", "progress": print}
@@ -21,9 +21,11 @@ def result_for(path: Path) -> ScanResult:
     trigger = Trigger(np.full((2, 2), 0.5, np.float32), np.zeros((1, 2, 2), np.float32))
     labels = tuple(LabelResult(n, 2.0, 0.0, 0.0, 1.0, "converged", 0.1, trigger) for n in range(2))
     contract = InputContract("x", "NCHW", 1, 2, 2, "float32", "0..1", (1.0,), (0.0,), "y", "logits", "y", 2)
+    sha256, external = model_digest(path)
     return ScanResult(
-        "clean", (), labels, ("fine",), 0.9, str(path), "ab" * 32, "calibrated", 0, "cpu", contract,
+        "clean", (), labels, ("fine",), 0.9, str(path), sha256, "calibrated", 0, "cpu", contract,
         Parity(True, 0.0, 1.0, 1.0), ProbeReport("dead leaves", 8, 8, (8, 8)), {"import": 1.0}, {"nc-scan": "0"},
+        external_data=external,
     )  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def test_the_same_model_is_found_with_its_pixels_under_its_present_path(cache: C
     moved = model.parent.rename(model.parent.with_name("elsewhere")) / model.name
     found = cache.get(moved, {**OPTIONS, "progress": None})
     assert found is not None
-    assert found == dataclasses.replace(result_for(model), path=str(moved))
+    assert found == result_for(moved)
     assert found.labels[0].trigger is not None
     assert found.labels[0].trigger.mask[0, 0] == 0.5
 
@@ -107,3 +109,17 @@ def test_what_is_not_whole_is_scanned_again(
 
 def test_a_model_that_cannot_be_read_has_no_entry(cache: Cache, tmp_path: Path) -> None:
     assert cache.get(tmp_path / "missing.onnx", OPTIONS) is None
+
+
+def test_a_file_exchanged_during_the_scan_is_not_given_its_verdict(tmp_path: Path, model: Path) -> None:
+    exchanged = Cache(tmp_path / "exchanged")
+
+    def scan(path: Path, **_: Any) -> ScanResult:
+        result = result_for(path)
+        (path.parent / "weights.bin").write_bytes(np.ones(1024, np.float32).tobytes())
+        return result
+
+    exchanged.scan(model, OPTIONS, scan)
+    assert exchanged.get(model, OPTIONS) is None
+    (model.parent / "weights.bin").write_bytes(np.zeros(1024, np.float32).tobytes())
+    assert exchanged.get(model, OPTIONS) is not None

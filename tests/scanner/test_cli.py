@@ -15,9 +15,16 @@ from onnx import TensorProto, helper
 
 from nc_scan.cli import command, main
 from nc_scan.errors import ModelFileError, NotScannableError
+from nc_scan.files import file_digest
 from nc_scan.results import InputContract, LabelResult, Parity, ProbeReport, ScanResult
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "models"
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process for each scan: those have tests of their own."""
+    monkeypatch.setenv("NC_SCAN_IN_PROCESS", "1")
 
 
 def graph(inputs: list, outputs: list, nodes: list) -> bytes:
@@ -159,15 +166,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         return make_result(path, verdict)
 
     monkeypatch.setattr("nc_scan.pipeline.scan", scan)
-    monkeypatch.setattr("nc_scan.cache.external_digests", lambda path: {})
+    monkeypatch.setattr("nc_scan.cache.model_digest", lambda path: (file_digest(path), {}))
     return scanned
 
 
 def make_result(path: Path, verdict: Any) -> ScanResult:
     contract = InputContract("x", "NCHW", 1, 2, 2, "float32", "0..1", (1.0,), (0.0,), "y", "logits", "y", 2)
     labels = tuple(LabelResult(n, 2.0, 0.0, 0.0, 1.0, "converged", 0.1) for n in range(2))
+    targets, digest = (0,) if verdict == "backdoored" else (), file_digest(path)
     return ScanResult(
-        verdict, (0,) if verdict == "backdoored" else (), labels, ("why",), None, str(path), "ab" * 32, "calibrated", 0,
+        verdict, targets, labels, ("why",), None, str(path), digest, "calibrated", 0,
         "cpu", contract, Parity(True, 0.0, 1.0, 1.0), ProbeReport("dead leaves", 8, 8, (8, 8), "cd" * 32),
         {"import": 1.0}, {"nc-scan": "0"},
     )  # fmt: skip

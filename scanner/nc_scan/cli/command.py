@@ -55,7 +55,7 @@ def command(context: click.Context, /, models: tuple[str, ...], **options: Any) 
     is the target of a backdoor. Needs no data: without --data it looks through the model with synthetic images.
     """
     from nc_scan.cli.explain import explain
-    from nc_scan.cli.run import Request, run
+    from nc_scan.cli.run import Request, limits, run
 
     log_to(options["log_file"], quiet=options["quiet"], verbose=options["verbose"])
     if options["explain_parity"]:
@@ -66,6 +66,7 @@ def command(context: click.Context, /, models: tuple[str, ...], **options: Any) 
             models=models,
             options={name: options[name] for name in SCAN},
             files=files,
+            limits=None if options["in_process"] else limits(options["timeout"], options["max_memory"]),
             report=options["report"],
             cache=options["cache"],
             cache_limit=options["cache_limit"] * 2**20,

@@ -166,6 +166,19 @@ RUNNING: list[Option] = [
         show_default=True,
         help="What the cache may hold; the results that were longest not asked for go.",
     ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=1),
+        metavar="SECONDS",
+        help="How long a scan may take; by default as the model's size asks for, half an hour at least.",
+    ),
+    click.option(
+        "--max-memory",
+        type=click.FloatRange(min=0.5),
+        metavar="GB",
+        help="What a scan may hold; by default 8 GB and what the weights ask for, if the machine has that.",
+    ),
+    click.option("--in-process", is_flag=True, help="Scan in this process, without limits."),
     click.option("--alias", metavar="NAME", help="MLflow: let this alias point to the version if it is clean."),
     click.option(
         "--fail-on",

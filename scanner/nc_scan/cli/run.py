@@ -16,7 +16,8 @@ import click
 from nc_scan.cache import Cache
 from nc_scan.cli.exits import FAILED, NOTHING_TO_SCAN, exit_code, worst
 from nc_scan.cli.output import say, show
-from nc_scan.errors import RegistryError, ReportError
+from nc_scan.errors import NcScanError, RegistryError, ReportError
+from nc_scan.isolation import Limits, Supervisor
 from nc_scan.policy import AcceptedModel, with_acceptance
 from nc_scan.registry import Target, locate, nothing_in
 from nc_scan.reports.files import check_writable, check_writable_folder, is_standard_output
@@ -26,6 +27,7 @@ from nc_scan.reports.terminal import failure_line, headline, render, render_summ
 from nc_scan.reports.writing import Problems, write_formats
 from nc_scan.results import FailedScan, Outcome
 from nc_scan.safely import failed, scan_safely
+from nc_scan.text import message_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,7 +38,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks for; `options` are those of `nc_scan.scan`."""
+    """What the user asks for; `options` are those of `nc_scan.scan`, no `limits` is a scan in this process."""
 
     models: tuple[str, ...]
     options: Mapping[str, Any]
@@ -47,8 +49,14 @@ class Request:
     alias: str | None
     fail_on: frozenset[str]
     accepted: tuple[AcceptedModel, ...]
+    limits: Limits | None
     quiet: bool
     verbose: int
+
+
+def limits(seconds: float | None, gigabytes: float | None) -> Limits:
+    """The limits of each scan, as they are given."""
+    return Limits(seconds, None if gigabytes is None else int(gigabytes * 2**30))
 
 
 def run(request: Request) -> int:
@@ -128,17 +136,36 @@ def _outcomes(
     if cache is None and folder and len(targets) > 1:
         cache = Cache(folder.unfinished, reads=folder.interrupted)
     yield from nothing
-    for number, target in enumerate(targets, 1):
-        start = time.perf_counter()
-        with _progress(f"{number}/{len(targets)} " if len(targets) > 1 else "", request) as progress:
-            settings = {**request.options, "progress": progress}
-            scan = partial(cache.scan, options=settings) if cache else partial(scan_safely, **settings)
-            try:
-                outcome = target.scan(scan)
-            except RegistryError as error:
-                outcome = failed(target.address, "failed", str(error))
-        log.info("%s: %s in %.1f s", outcome.path, outcome.verdict, time.perf_counter() - start)
-        yield with_acceptance(outcome, request.accepted)
+    with _scanner(request.limits) as scanner:
+        for number, target in enumerate(targets, 1):
+            start = time.perf_counter()
+            with _progress(f"{number}/{len(targets)} " if len(targets) > 1 else "", request) as progress:
+                settings = {**request.options, "progress": progress}
+                scan = partial(cache.scan, options=settings, scan=scanner) if cache else partial(scanner, **settings)
+                outcome = _of_its_model(target, scan)
+            log.info("%s: %s in %.1f s", outcome.path, outcome.verdict, time.perf_counter() - start)
+            yield with_acceptance(outcome, request.accepted)
+
+
+@contextlib.contextmanager
+def _scanner(limits: Limits | None) -> Iterator[Callable[..., Outcome]]:
+    """What scans a file: one process for all models, which is started anew where one of them breaks it."""
+    if limits is None:
+        yield scan_safely
+        return
+    with Supervisor(limits) as supervisor:
+        yield supervisor.scan
+
+
+def _of_its_model(target: Target, scan: Callable[[Path], Outcome]) -> Outcome:
+    """The outcome; whatever goes wrong with the registry or the cache is that of this model alone."""
+    try:
+        return target.scan(scan)
+    except NcScanError as error:
+        return failed(target.address, "failed", str(error))
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        log.debug("the scan of %s failed", target.address, exc_info=True)
+        return failed(target.address, "failed", f"the scan failed: {message_of(error)}")
 
 
 @contextlib.contextmanager

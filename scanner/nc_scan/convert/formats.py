@@ -6,6 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
+from nc_scan.errors import ModelFileError
+from nc_scan.files import open_regular
+
 Format = Literal[
     "onnx", "keras", "keras-h5", "exported-program", "torchscript", "pickle", "lfs-pointer", "annex-pointer"
 ]
@@ -26,9 +29,9 @@ def file_format(path: Path) -> Format:
     for a broken ONNX file, which is not loaded either.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(24)
-    except OSError:
+    except ModelFileError:
         return "onnx"
     if start.startswith(ZIP):
         return _archive_format(path)

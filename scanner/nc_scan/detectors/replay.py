@@ -14,12 +14,12 @@ from nc_scan.subject import Subject
 def replay(subject: Subject, probes: ProbeSet, triggers: Mapping[int, Trigger]) -> list[float]:
     """The success rate of each label's trigger in onnxruntime, on the held-out probes that are not of its label anyway.
 
-    NaN where no such probe is left.
+    The images are asked for as in use: of eight bits, and alone. NaN where no such probe is left.
     """
     rates = []
     for label, trigger in triggers.items():
         others = probes.held_out[probes.held_out_labels != label]
-        turned = subject.deployed_labels(stamped(others, trigger)) == label
+        turned = subject.labels_in_use(stamped(others, trigger)) == label
         rates.append(float(turned.mean()) if len(others) else math.nan)
     return rates
 

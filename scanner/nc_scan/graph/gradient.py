@@ -1,8 +1,8 @@
 """Does a gradient reach the outputs from the inputs? Decided on the graph, before anything runs.
 
 A value carries a gradient as FLOAT, or as INTEGER where the model computes in integers that the importer holds as
-floating point: the uint8 image before its Cast, and everything between QuantizeLinear and DequantizeLinear, through
-which gradients pass straight.
+floating point: the uint8 image before its Cast, and everything between QuantizeLinear and DequantizeLinear or between
+casts to integers and back, through which gradients pass straight.
 """
 
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ import torch
 
 from nc_scan.errors import UnsupportedModelError
 from nc_scan.graph.nodes import Step
+from nc_scan.graph.straight_through import cast_through
 
 
 class Carry(Enum):
@@ -46,7 +47,10 @@ def _carry(step: Step, carries: dict[str, Carry]) -> Carry | None:
         return None
     if gradient == "cast":
         to: torch.dtype | None = step.attributes.get("to")
-        return Carry.FLOAT if to is None or to.is_floating_point else None
+        if to is None or to.is_floating_point:
+            return Carry.FLOAT
+        passes = Carry.INTEGER in incoming or step.operator.function is cast_through
+        return Carry.INTEGER if passes and to != torch.bool else None
     if gradient == "quantizes" or (gradient == "integers" and incoming == {Carry.INTEGER}):
         return Carry.INTEGER
     return Carry.FLOAT if Carry.FLOAT in incoming or gradient == "dequantizes" else None

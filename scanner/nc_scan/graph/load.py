@@ -1,17 +1,33 @@
 """Reading a model file as hostile input: every failure is one ModelFileError, and sizes are checked before memory."""
 
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
-from onnx import ModelProto, ValueInfoProto
-from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_model, uses_external_data
+from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from nc_scan.errors import ModelFileError
+from nc_scan.external import Reference, external_tensors, reference, resolve
+from nc_scan.files import open_regular, read_whole
+from nc_scan.graph.bounds import check_bounds
 from nc_scan.graph.order import sort_nodes
 from nc_scan.text import message_of
 
 MAX_BYTES = 8 << 30
+LARGEST_FILE = (2 << 30) - 1  # what protobuf reads
+
+
+@dataclass(frozen=True)
+class ReadModel:
+    """A checked model with its weights, and SHA-256 of the file and of its external data by location."""
+
+    proto: ModelProto
+    sha256: str
+    external: dict[str, str]
 
 
 def load_model(model: str | Path | bytes | ModelProto, *, max_bytes: int = MAX_BYTES) -> ModelProto:
@@ -28,58 +44,73 @@ def load_model(model: str | Path | bytes | ModelProto, *, max_bytes: int = MAX_B
         if len(model) > max_bytes:
             raise ModelFileError(f"the model has {len(model)} bytes, more than the limit of {max_bytes}")
         proto = _parse(model, "the model")
-        if any(uses_external_data(tensor) for tensor in proto.graph.initializer):
+        if any(True for _ in external_tensors(proto)):
             raise ModelFileError("the model keeps weights in external files: give its path instead of its bytes")
         _check(proto, "the model")
+        check_bounds(proto)
         return proto
-    return _load_file(Path(model), max_bytes)
+    return read_model(Path(model), max_bytes=max_bytes).proto
 
 
-def _load_file(path: Path, max_bytes: int) -> ModelProto:
-    if not path.is_file():
-        raise ModelFileError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
-    try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise ModelFileError(f"{path} has {size} bytes, more than the limit of {max_bytes}")
-        problem = _checker_problem(str(path))  # from the file, before its weights are in memory a second time
-        model = _parse(path.read_bytes(), str(path))
-    except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    external = [tensor for tensor in model.graph.initializer if uses_external_data(tensor)]
-    if external:
-        size += sum(_external_size(path, ExternalDataInfo(tensor)) for tensor in external)
-        if size > max_bytes:
-            raise ModelFileError(f"{path} has {size} bytes with its external data, more than the limit of {max_bytes}")
+def read_model(path: Path, *, max_bytes: int = MAX_BYTES) -> ReadModel:
+    """The model in a file, and the digests of the bytes that it was made of. Raises as `load_model`."""
+    data = read_whole(path, min(max_bytes, LARGEST_FILE))
+    digest = hashlib.sha256(data).hexdigest()
+    model = _parse(data, str(path))
+    problem = _checker_problem(str(path))  # from the file, before its weights are in memory a second time
+    size = len(data)
+    del data
+    external = _by_location(model, path)
+    files = {location: resolve(path, location) for location in external}
+    size += sum(_bytes_used(tensors, files[location], path) for location, tensors in external.items())
+    if size > max_bytes:
+        raise ModelFileError(f"{path} has {size} bytes with its external data, more than the limit of {max_bytes}")
     _check(model, str(path), problem)
-    if external:
-        try:
-            load_external_data_for_model(model, str(path.parent))
-        except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
-            raise ModelFileError(f"{path}: external data cannot be read: {message_of(error)}") from error
-    return model
+    digests = {location: _fill(tensors, files[location], path) for location, tensors in sorted(external.items())}
+    check_bounds(model)
+    return ReadModel(model, digest, digests)
 
 
-def _external_size(path: Path, info: ExternalDataInfo) -> int:
-    """Bytes that an external tensor takes. Raises ModelFileError where its file is outside the model's folder."""
-    folder = path.parent.resolve()
-    location = (folder / info.location).resolve()
-    if not location.is_relative_to(folder) or Path(info.location).is_absolute():
-        raise ModelFileError(f"{path}: external data '{info.location}' lies outside the model's folder")
-    if not location.is_file():
-        raise ModelFileError(f"{path}: external data '{info.location}' is missing")
-    available = location.stat().st_size - (info.offset or 0)
-    size = info.length if info.length is not None else available
-    if not 0 <= size <= available:
-        raise ModelFileError(f"{path}: external data '{info.location}' is truncated")
-    return int(size)
+def _by_location(model: ModelProto, path: Path) -> dict[str, list[tuple[TensorProto, Reference]]]:
+    """The external tensors of each file."""
+    found: dict[str, list[tuple[TensorProto, Reference]]] = {}
+    for tensor in external_tensors(model):
+        where = reference(tensor, str(path))
+        found.setdefault(where.location, []).append((tensor, where))
+    return found
+
+
+def _bytes_used(tensors: list[tuple[TensorProto, Reference]], file: Path, path: Path) -> int:
+    """How many bytes the tensors of one file take. Raises ModelFileError where the file has fewer."""
+    whole, total = file.stat().st_size, 0
+    for _, where in tensors:
+        length = whole - where.offset if where.length is None else where.length
+        if length < 0 or where.offset + length > whole:
+            raise ModelFileError(f"{path}: external data '{where.location}' is truncated")
+        total += length
+    return total
+
+
+def _fill(tensors: list[tuple[TensorProto, Reference]], file: Path, path: Path) -> str:
+    """Reads the tensors of one file into the model; the digest of the whole file, of the same bytes."""
+    with open_regular(file) as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        for tensor, where in tensors:
+            opened.seek(where.offset)
+            data = opened.read() if where.length is None else opened.read(where.length)
+            if where.length is not None and len(data) != where.length:
+                raise ModelFileError(f"{path}: external data '{where.location}' is truncated")
+            tensor.raw_data = data
+            del tensor.external_data[:]
+            tensor.data_location = TensorProto.DEFAULT
+    return digest
 
 
 def _parse(data: bytes, source: str) -> ModelProto:
     model = ModelProto()
     try:
         model.ParseFromString(data)
-    except DecodeError as error:
+    except (DecodeError, RecursionError) as error:
         raise ModelFileError(f"{source} is not an ONNX model, or truncated") from error
     if not model.HasField("graph") or not model.opset_import:
         raise ModelFileError(f"{source} is not an ONNX model: it holds no graph")

@@ -13,6 +13,7 @@ from nc_scan.graph.fusion import fuse
 from nc_scan.graph.gradient import require_gradient
 from nc_scan.graph.inlining import inline_functions
 from nc_scan.graph.load import load_model
+from nc_scan.graph.nodes import Step
 from nc_scan.graph.plan import Plan, plan_graph
 from nc_scan.graph.registry import normal_domain
 from nc_scan.graph.tensors import DTYPES, OUTPUT_DTYPES
@@ -72,6 +73,11 @@ class OnnxModule(nn.Module):
                 values.pop(name, None)
                 host.pop(name, None)
         return [_hand_out(values[name], self._types.get(name, 0)) for name in self.output_names]
+
+    @property
+    def steps(self) -> list[Step]:
+        """What the module runs, in order."""
+        return self._steps
 
     def bind(self, outer: Mapping[str, Any]) -> Callable[..., list[Any]]:
         """This graph as the body of a control-flow operator: a function of its inputs."""

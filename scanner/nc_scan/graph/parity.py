@@ -22,6 +22,7 @@ def compare(
     outputs: Sequence[str] | None = None,
     tolerance: float | None = None,
     explain: bool = True,
+    batch: int | None = None,
 ) -> Parity:
     """Compares `module`, or a fresh import of `model`, with onnxruntime on the graph's inputs in order.
 
@@ -31,7 +32,7 @@ def compare(
     first node that diverges. Raises UnsupportedModelError where one of the two cannot run the model.
     """
     relative = relative_tolerance(model) if tolerance is None else tolerance
-    theirs = Runtime(model, outputs=outputs)(*inputs)[0]
+    theirs = Runtime(model, outputs=outputs, batch=batch)(*inputs)[0]
     module = to_torch(model, outputs=outputs, differentiable=False) if module is None else module
     ours = _first(evaluate(module, inputs))
     allowed = absolute_tolerance(theirs, relative)

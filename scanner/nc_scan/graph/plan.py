@@ -12,6 +12,7 @@ from nc_scan.errors import ModelFileError
 from nc_scan.graph.memory_limit import ConstantLimit
 from nc_scan.graph.nodes import Step, bind
 from nc_scan.graph.order import ancestors
+from nc_scan.graph.straight_through import pass_casts
 from nc_scan.graph.tensors import to_dense, to_tensor
 
 
@@ -67,6 +68,7 @@ def plan_graph(
     if rewrite is not None:
         steps = rewrite(steps, own, set(wanted))
     _place(steps, constants)
+    pass_casts(steps, set(wanted))
     captured = _captured(steps, wanted, produced, constants)
     _release(steps, set(wanted))
     _read_early(steps, constants)

@@ -24,13 +24,20 @@ class Runtime:
     """Runs a model with onnxruntime on the CPU.
 
     `outputs` names any values of the graph (its own outputs by default). Graph optimisations are on, as in a
-    deployment, unless `optimized=False`. A model that declares a fixed batch is fed batch by
-    batch, the last one filled up.
+    deployment, unless `optimized=False`. A model that declares a fixed batch, or is to be asked in batches of `batch`,
+    is fed batch by batch, the last one filled up.
 
     Raises ModelFileError for a model of over 2 GiB, UnsupportedModelError for one that onnxruntime refuses.
     """
 
-    def __init__(self, model: ModelProto, *, outputs: Sequence[str] | None = None, optimized: bool = True) -> None:
+    def __init__(
+        self,
+        model: ModelProto,
+        *,
+        outputs: Sequence[str] | None = None,
+        optimized: bool = True,
+        batch: int | None = None,
+    ) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores may be shared
@@ -52,7 +59,7 @@ class Runtime:
             raise UnsupportedModelError(f"onnxruntime cannot load the model: {message_of(error)}") from error
         self._names = [value.name for value in self._session.get_inputs()]
         shape = self._session.get_inputs()[0].shape if self._names else []
-        self.fixed_batch = shape[0] if shape and isinstance(shape[0], int) else None
+        self.fixed_batch = shape[0] if shape and isinstance(shape[0], int) else batch
 
     def __call__(self, *inputs: Array) -> list[Array]:
         """The outputs for the graph's inputs in order, each with a leading batch axis where the batch is fixed."""

@@ -44,7 +44,7 @@ def sample(given: Images | None, image: ImageInput, rng: np.random.Generator) ->
     """A part of the images given, or else synthetic ones."""
     size = (image.channels, image.height, image.width)
     looks = int(np.clip(LOOK_PIXELS // (image.height * image.width), FEWEST_LOOKS, LOOKS))
-    most = min(MORE * looks, affordable(size))
+    most = max(looks, min(MORE * looks, affordable(size)))
     if given is not None:
         return given.first(most)
     more = rng.spawn(1)[0]  # how many there are does not change the probes

@@ -14,9 +14,9 @@ from pathlib import Path
 from nc_scan.convert import ADVICE, PICKLE_SUFFIXES, SUFFIXES
 from nc_scan.digest import external_locations
 from nc_scan.errors import ModelFileError, RegistryError
+from nc_scan.isolation import scan_isolated
 from nc_scan.registry.target import Scan
 from nc_scan.results import Outcome
-from nc_scan.safely import scan_safely
 
 log = logging.getLogger("nc_scan")
 
@@ -32,7 +32,7 @@ class LocalModel:
         """The path as the user gave it."""
         return str(self.path)
 
-    def scan(self, scan: Scan = scan_safely) -> Outcome:
+    def scan(self, scan: Scan = scan_isolated) -> Outcome:
         """Scans the file where it lies, or a copy of it where its weights lie behind links of the Hub's cache.
 
         A link in a snapshot that leads anywhere but to the blobs of its own repository is not followed.

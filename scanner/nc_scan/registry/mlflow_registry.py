@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 from nc_scan.convert import SUFFIXES
 from nc_scan.errors import NcScanError, RegistryError
+from nc_scan.isolation import scan_isolated
 from nc_scan.registry.target import Scan
 from nc_scan.reports.folder import HTML, write_report
 from nc_scan.results import Outcome
-from nc_scan.safely import failed, scan_safely
+from nc_scan.safely import failed
 from nc_scan.text import message_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class MlflowModel:
         if self.promote is not None and not self.address.startswith("models:/"):
             raise ValueError(f"an alias needs a registered model (models:/name/version), not {self.address}")
 
-    def scan(self, scan: Scan = scan_safely) -> Outcome:
+    def scan(self, scan: Scan = scan_isolated) -> Outcome:
         """Raises RegistryError where MLflow cannot be reached, refuses, or has lost or changed the model meanwhile."""
         with _errors(self.address):
             client = _client()

@@ -13,9 +13,9 @@ from typing import Any
 from nc_scan.convert import SUFFIXES
 from nc_scan.digest import external_locations
 from nc_scan.errors import ModelFileError, RegistryError
+from nc_scan.isolation import scan_isolated
 from nc_scan.registry.target import Scan
 from nc_scan.results import Outcome
-from nc_scan.safely import scan_safely
 from nc_scan.text import message_of
 
 
@@ -31,7 +31,7 @@ class RemoteModel:
         """The address with its protocol."""
         return str(self.system.unstrip_protocol(self.path))
 
-    def scan(self, scan: Scan = scan_safely) -> Outcome:
+    def scan(self, scan: Scan = scan_isolated) -> Outcome:
         """Fetches the model into a temporary folder and scans it there. Raises RegistryError."""
         with tempfile.TemporaryDirectory(prefix="nc-scan-") as folder:
             with _errors(self.address):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from nc_scan.isolation import scan_isolated
 from nc_scan.results import Outcome
-from nc_scan.safely import scan_safely
 
 Scan = Callable[[Path], Outcome]
 
@@ -20,7 +20,7 @@ class Target(Protocol):
         """How the user names it; the `path` of the outcome."""
         ...
 
-    def scan(self, scan: Scan = scan_safely) -> Outcome:
+    def scan(self, scan: Scan = scan_isolated) -> Outcome:
         """Fetches the model, scans the file with `scan`, and tells the registry where that is asked for.
 
         Never changes the model. Raises RegistryError.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from nc_scan.errors import NcScanError
+
 OnProgress = Callable[[int, int], None]
 
 
-class OutOfTime(Exception):
+class OutOfTime(NcScanError):
     """The time of a detector is over; its message says how far it came."""
 
 

@@ -11,7 +11,7 @@ from nc_scan.graph import to_torch
 
 STEP = 1e-6
 # Rounding lets the gradient straight through on purpose.
-STRAIGHT_THROUGH = ("Quantize", "QLinear", "Integer")
+STRAIGHT_THROUGH = ("Quantize", "QLinear", "Integer", "Floor", "Ceil", "Round")
 FLOAT8 = {value for name, value in onnx.TensorProto.DataType.items() if name.startswith("FLOAT8")}
 RIGHT, WRONG = "matches", "differs"
 # Spelt out, a query that may see no key makes a NaN; the graph replaces it, but autograd multiplies it by zero.

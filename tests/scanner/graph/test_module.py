@@ -142,7 +142,7 @@ _node = helper.make_node
 REFUSED = [
     ([_node("Blur", ["x"], ["y"], name="b", domain="acme")], UnsupportedModelError, "'b' .acme::Blur.*never loaded"),
     ([_node("NonZero", ["x"], ["z"]), _node("Cast", ["z"], ["y"], to=1)], UnsupportedModelError, "NonZero"),
-    ([_node("Round", ["x"], ["y"], name="r")], UnsupportedModelError, "gradient ends at node 'r'"),
+    ([_node("Sign", ["x"], ["y"], name="r")], UnsupportedModelError, "gradient ends at node 'r'"),
     ([_node("Unique", ["x"], ["y"])], UnsupportedModelError, "ai.onnx::Unique, version 17"),
     ([_node("Relu", ["nowhere"], ["y"])], ModelFileError, "nowhere"),
     ([_node("Relu", ["x"], ["y"]), _node("Neg", ["x"], ["y"])], ModelFileError, "y"),

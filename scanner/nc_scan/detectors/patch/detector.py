@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Generator
 
+from nc_scan.audit.behaviour import eight_bits
+from nc_scan.audit.blocks import strong_blocks
 from nc_scan.detectors.patch.settings import ADAPTIVE, PatchSettings
 from nc_scan.detectors.patch.smallest import foreseen_passes, smallest_patches
 from nc_scan.detectors.patch.statistics import weigh
+from nc_scan.detectors.patch.trust import at_common_scale, factor_of, false_gradients
 from nc_scan.detectors.replay import replay
 from nc_scan.probes import ProbeSet
-from nc_scan.results import Evidence, Trigger
+from nc_scan.results import Evidence, Status, Trigger
 from nc_scan.search import Budget
 from nc_scan.subject import Subject
+
+WORKS = 0.9  # of the images: what a block must turn to stand in for a search
 
 
 class PatchSearch:
@@ -41,8 +47,9 @@ class PatchSearch:
             return Evidence(self.name, covers, not_run=f"{least}, there is time for {budget.affordable:,}")
         choice = settings.shortlist_for(labels)
         drawn = choice.draw(labels, generator) if choice else range(labels)
+        scores = at_common_scale(subject, probes.search)
         found = smallest_patches(
-            subject.scores,
+            scores,
             torch.from_numpy(probes.search).to(subject.device),
             range(labels),
             settings,
@@ -54,15 +61,20 @@ class PatchSearch:
         triggers = {
             one.goal: Trigger(one.params["mask"][0, 0].numpy(), one.params["pattern"][0].numpy()) for one in found
         }
-        rates = replay(subject, probes, triggers)
-        weighed = weigh(triggers, [one.status for one in found], rates, frozenset(drawn))
+        statuses: dict[int, Status] = {one.goal: one.status for one in found}
+        rates = dict(zip(triggers, replay(subject, probes, triggers), strict=True))
+        findings = false_gradients(subject, scores, probes, triggers, statuses, factor_of(scores))
+        if findings or "not_converged" in statuses.values():
+            _try_blocks(subject, probes, triggers, statuses, rates)
+        weighed = weigh(triggers, list(statuses.values()), list(rates.values()), frozenset(drawn))
+        evidence = Evidence(self.name, covers, labels=weighed, findings=findings)
         if choice is None:
-            return Evidence(self.name, covers, labels=weighed)
+            return evidence
         short_look = "the likeliest by a short look at all of them"
         reason = f"{len(found)} of {labels} labels were searched for: {short_look}, and {len(drawn)} drawn at random"
         counts = {"labels": float(labels), "labels_searched": float(len(found)), "labels_drawn": float(len(drawn))}
         gave_up = "" if settings is self.settings else f"time was short: {reason}"
-        return Evidence(self.name, covers, reason, labels=weighed, statistics=counts, gave_up=gave_up)
+        return dataclasses.replace(evidence, reason=reason, statistics=counts, gave_up=gave_up)
 
     def _planned(self, subject: Subject, budget: Budget) -> PatchSettings | None:
         """The settings that there is time for, None where there is none."""
@@ -75,3 +87,19 @@ class PatchSearch:
         if planned is not None:
             budget.foresee(passes(planned) - self.cost(subject))
         return planned
+
+
+def _try_blocks(
+    subject: Subject,
+    probes: ProbeSet,
+    triggers: dict[int, Trigger],
+    statuses: dict[int, Status],
+    rates: dict[int, float],
+) -> None:
+    """Where gradients lead nowhere: puts the block that turns most images in the place of a label's larger trigger."""
+    for block in strong_blocks(subject.deployed_labels, eight_bits(probes.held_out)):
+        at, rate = block.label, replay(subject, probes, {block.label: block.trigger})[0]
+        searched = at in triggers
+        smaller = searched and (statuses[at] != "converged" or block.trigger.mask.sum() < triggers[at].mask.sum())
+        if rate >= WORKS and smaller:
+            triggers[at], statuses[at], rates[at] = block.trigger, "converged", rate

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nc_scan.graph.registry import op
+from nc_scan.graph.straight_through import through
 
 
 @op("Add", since=7)
@@ -149,18 +150,18 @@ def erf(x: Tensor) -> Tensor:
 
 @op("Floor", gradient="none")
 def floor(x: Tensor) -> Tensor:
-    return torch.floor(x)
+    return through(torch.floor(x), x)
 
 
 @op("Ceil", gradient="none")
 def ceil(x: Tensor) -> Tensor:
-    return torch.ceil(x)
+    return through(torch.ceil(x), x)
 
 
 @op("Round", gradient="none")
 def round_(x: Tensor) -> Tensor:
     """Halves go to the even neighbour."""
-    return torch.round(x)
+    return through(torch.round(x), x)
 
 
 @op("Sin", since=7)

@@ -31,6 +31,7 @@ def batch_normalization_inference(
     x: Tensor, scale: Tensor, b: Tensor, mean: Tensor, var: Tensor, epsilon: float = 1e-5
 ) -> Tensor:
     """Before version 14 an inference graph is told by its single output."""
+    mean, var, scale, b = (value.to(x.dtype) for value in (mean, var, scale, b))
     return F.batch_norm(x, mean, var, scale, b, eps=epsilon)
 
 

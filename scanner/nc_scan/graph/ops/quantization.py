@@ -103,7 +103,8 @@ def _channels(parameter: Tensor, rank: int) -> Tensor:
 def matmul_integer(
     a: Tensor, b: Tensor, a_zero_point: Tensor | None = None, b_zero_point: Tensor | None = None
 ) -> Tensor:
-    return centre(a, None if a_zero_point is None else _rows(a_zero_point)) @ centre(b, b_zero_point)
+    centred = centre(a, None if a_zero_point is None else _rows(a_zero_point))
+    return centred @ centre(b, b_zero_point).to(centred.dtype)
 
 
 @op("ConvInteger", ignores=("kernel_shape",), gradient="integers")
@@ -121,7 +122,7 @@ def conv_integer(
     if w_zero_point is not None and w_zero_point.numel() > 1:
         w_zero_point = w_zero_point.reshape(-1, *[1] * (w.dim() - 1))
     x, w = centre(x, x_zero_point), centre(w, w_zero_point)
-    return conv(x, w, None, auto_pad, dilations, group, pads, strides)
+    return conv(x, w.to(x.dtype), None, auto_pad, dilations, group, pads, strides)
 
 
 @op("QLinearMatMul", gradient="integers")
@@ -160,4 +161,4 @@ def qlinear_conv(
     total = conv_integer(x, w, x_zero_point, w_zero_point, auto_pad, dilations, group, pads, strides)
     if b is not None:
         total = total + b.to(total.dtype).reshape(-1, *[1] * (x.dim() - 2))
-    return round_to(total * _channels(x_scale * w_scale / y_scale, x.dim()), y_zero_point)
+    return round_to(total * _channels(x_scale * w_scale / y_scale, x.dim()).to(total.dtype), y_zero_point)

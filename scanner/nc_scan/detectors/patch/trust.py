@@ -1,0 +1,86 @@
+"""What a search by gradients rests on: scores of a scale that it can climb, and gradients that belong to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nc_scan.audit.gradients import Way, gradient_findings
+from nc_scan.contract.scores import as_logits
+from nc_scan.detectors.replay import stamped
+from nc_scan.probes import ProbeSet
+from nc_scan.results import Finding, FloatArray, Status, Trigger
+from nc_scan.search import Scores
+from nc_scan.subject import Subject
+
+LARGE, SMALL = 100.0, 0.02  # nats between the best two labels: beyond, a Softmax is flat everywhere
+ORDINARY = 5.0  # nats, what such margins are brought to
+SCALED_PROBES = 64
+LABELS, IMAGES = 10, 4  # labels whose gradient is looked at, and images for each
+
+
+def at_common_scale(subject: Subject, images: FloatArray) -> Scores:
+    """The subject's scores, with a margin between the best two labels that a Softmax can tell."""
+    with torch.no_grad():
+        few = torch.from_numpy(images[:SCALED_PROBES]).to(subject.device)
+        top = subject.scores(as_read(subject, few)).topk(2, 1).values
+    margin = float((top[:, 0] - top[:, 1]).median())
+    if not np.isfinite(margin) or margin == 0 or SMALL <= margin <= LARGE:
+        return subject.scores
+    return partial(_times, subject.scores, ORDINARY / margin)
+
+
+def false_gradients(
+    subject: Subject,
+    scores: Scores,
+    probes: ProbeSet,
+    triggers: Mapping[int, Trigger],
+    statuses: Mapping[int, Status],
+    factor: float = 1.0,
+) -> tuple[Finding, ...]:
+    """A warning where the gradient is not that of the deployed model, along the triggers found and between images."""
+
+    def logits(images: Tensor) -> Tensor:
+        return scores(as_read(subject, images.to(subject.device))).cpu()
+
+    def deployed(images: FloatArray) -> FloatArray:
+        values = subject.runtime(subject.model_input(images))[0]
+        found = as_logits(torch.from_numpy(values), subject.contract.output_kind)
+        return np.asarray((factor * found).numpy(), np.float32)
+
+    return tuple(gradient_findings(logits, deployed, list(_ways(probes, triggers, statuses))))
+
+
+def factor_of(scores: Scores) -> float:
+    """By what the subject's scores were multiplied."""
+    return float(scores.args[1]) if isinstance(scores, partial) else 1.0
+
+
+def as_read(subject: Subject, images: Tensor) -> Tensor:
+    """Images in [0, 1] on the scale of the model's input."""
+    scale, offset = (
+        torch.tensor(values).to(images)[:, None, None] for values in (subject.affine.scale, subject.affine.offset)
+    )
+    return images * scale + offset
+
+
+def _times(scores: Callable[[Tensor], Tensor], factor: float, images: Tensor) -> Tensor:
+    return scores(images) * factor
+
+
+def _ways(probes: ProbeSet, triggers: Mapping[int, Trigger], statuses: Mapping[int, Status]) -> Iterator[Way]:
+    """To each label's trigger, and from images of other labels to one of its own; the suspicious labels first."""
+    order = sorted(triggers, key=lambda label: (statuses[label] == "converged", float(triggers[label].mask.sum())))
+    for label in order[:LABELS]:
+        others = probes.held_out[probes.held_out_labels != label][:IMAGES]
+        own = probes.held_out[probes.held_out_labels == label][:1]
+        if not len(others):
+            continue
+        if statuses[label] == "converged":
+            yield Way(label, others, stamped(others, triggers[label]))
+        if len(own):
+            yield Way(label, others, np.repeat(own, len(others), 0))
