@@ -7,7 +7,7 @@ from pathlib import Path
 from nc_scan.convert.formats import file_format
 from nc_scan.errors import ModelFileError
 from nc_scan.external import external_tensors, reference, resolve
-from nc_scan.files import file_digest, read_whole
+from nc_scan.files import damage_told, file_digest, read_whole
 
 LARGEST = 2 << 30  # bytes: what protobuf reads
 
@@ -29,7 +29,8 @@ def external_locations(path: Path) -> list[str]:
         model.ParseFromString(read_whole(path, LARGEST))
     except (DecodeError, RecursionError) as error:
         raise ModelFileError(f"{path} cannot be read as ONNX") from error
-    return sorted({reference(tensor, str(path)).location for tensor in external_tensors(model)})
+    with damage_told(path):
+        return sorted({reference(tensor, str(path)).location for tensor in external_tensors(model)})
 
 
 def external_digests(path: Path) -> dict[str, str]:

@@ -10,7 +10,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nc_scan.errors import ModelFileError
+from nc_scan.errors import ModelFileError, NcScanError
+from nc_scan.text import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,20 @@ def open_regular(path: Path) -> Iterator[BufferedReader]:
             yield file
         except OSError as error:
             raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Within it, what libraries raise over a message that is no whole model becomes ModelFileError.
+
+    A text that is no UTF-8 comes as bytes, a number that fits no type as one that overflows, and so on.
+    """
+    try:
+        yield
+    except NcScanError:
+        raise
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+        raise ModelFileError(f"{path} is not a valid ONNX model: {message_of(error)}") from error
 
 
 def read_whole(path: Path, most: int) -> bytes:

@@ -12,7 +12,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from nc_scan.errors import ModelFileError
 from nc_scan.external import Reference, external_tensors, reference, resolve
-from nc_scan.files import open_regular, read_whole
+from nc_scan.files import damage_told, open_regular, read_whole
 from nc_scan.graph.bounds import check_bounds
 from nc_scan.graph.order import sort_nodes
 from nc_scan.text import message_of
@@ -57,17 +57,18 @@ def read_model(path: Path, *, max_bytes: int = MAX_BYTES) -> ReadModel:
     data = read_whole(path, min(max_bytes, LARGEST_FILE))
     digest = hashlib.sha256(data).hexdigest()
     model = _parse(data, str(path))
-    problem = _checker_problem(str(path))  # from the file, before its weights are in memory a second time
-    size = len(data)
-    del data
-    external = _by_location(model, path)
-    files = {location: resolve(path, location) for location in external}
-    size += sum(_bytes_used(tensors, files[location], path) for location, tensors in external.items())
-    if size > max_bytes:
-        raise ModelFileError(f"{path} has {size} bytes with its external data, more than the limit of {max_bytes}")
-    _check(model, str(path), problem)
-    digests = {location: _fill(tensors, files[location], path) for location, tensors in sorted(external.items())}
-    check_bounds(model)
+    with damage_told(path):
+        problem = _checker_problem(str(path))  # from the file, before its weights are in memory a second time
+        size = len(data)
+        del data
+        external = _by_location(model, path)
+        files = {location: resolve(path, location) for location in external}
+        size += sum(_bytes_used(tensors, files[location], path) for location, tensors in external.items())
+        if size > max_bytes:
+            raise ModelFileError(f"{path} has {size} bytes with its external data, more than the limit of {max_bytes}")
+        _check(model, str(path), problem)
+        digests = {location: _fill(tensors, files[location], path) for location, tensors in sorted(external.items())}
+        check_bounds(model)
     return ReadModel(model, digest, digests)
 
 
