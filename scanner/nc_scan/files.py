@@ -30,9 +30,10 @@ def open_regular(path: Path) -> Iterator[BufferedReader]:
         if isinstance(error, FileNotFoundError):
             raise ModelFileError(f"{path}: no such file") from error
         raise ModelFileError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ModelFileError(f"{path}: not a file")
     with open(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ModelFileError(f"{path}: not a file")
         try:
             yield file
         except OSError as error:
