@@ -148,17 +148,17 @@ def erf(x: Tensor) -> Tensor:
     return torch.erf(x)
 
 
-@op("Floor", gradient="none")
+@op("Floor")
 def floor(x: Tensor) -> Tensor:
     return through(torch.floor(x), x)
 
 
-@op("Ceil", gradient="none")
+@op("Ceil")
 def ceil(x: Tensor) -> Tensor:
     return through(torch.ceil(x), x)
 
 
-@op("Round", gradient="none")
+@op("Round")
 def round_(x: Tensor) -> Tensor:
     """Halves go to the even neighbour."""
     return through(torch.round(x), x)
