@@ -82,6 +82,8 @@ def scan(
     overrides = Overrides(layout, size, channels, value_range, mean, std, output, output_kind)
     model = open_model(path, data, seed, overrides, clock, progress)
     opened(model)
+    # Each contract is a chance of a false alarm, so they share those allowed.
+    judgement = dataclasses.replace(judgement, false_alarms=false_alarms / len(model.contracts))
     scans = []
     for place, one in enumerate(model.contracts):
         share = None if limit is None else limit.share(1 / (len(model.contracts) - place))
@@ -109,7 +111,7 @@ def scan(
         versions=library_versions() | converter_versions(path),
         converter=model.converter,
         calibration=judgement.calibration.id if decision.p_value is not None else None,
-        p_value=decision.p_value,
+        p_value=None if decision.p_value is None else min(1.0, len(scans) * decision.p_value),
         false_alarms=false_alarms if decision.p_value is not None else None,
         basis=judgement.calibration.in_words if decision.p_value is not None else None,
         external_data=model.external,
