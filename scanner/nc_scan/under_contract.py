@@ -104,7 +104,7 @@ def scan_under_contract(
         part = max(1, costs[place]) / max(1, sum(costs[place:]))
         share = None if limit is None else limit.share(min(1.0, part))
         evidence.append(ask(detector, subject, probes, parity, seed, clock, progress, share))
-    doubts = doubts_of(probes)
+    doubts = doubts_of(probes, contract.labels)
     decision = decide(evidence, contract, judgement, doubts)
     if decision.verdict == "backdoored" and any(detector.name == PatchSearch.name for detector in detectors):
         other = probes_of_another_kind(model.images, subject.deployed_scores, probes)
@@ -154,9 +154,9 @@ def _budget(detector: Detector, subject: Subject, progress: Progress, limit: Tim
     return Budget(cost, told, affordable=int(PLANNED * rate * seconds), seconds=seconds), title
 
 
-def doubts_of(probes: ProbeSet) -> tuple[str, ...]:
-    """Why a model that was looked through with these probes cannot be called clean; none where it can."""
-    if tell_enough(probes):
+def doubts_of(probes: ProbeSet, labels: int) -> tuple[str, ...]:
+    """Why a model of so many labels that was looked through with these probes cannot be called clean, if so."""
+    if tell_enough(probes, labels):
         return ()
     nats = f"{probes.recognised[0].information:.2f} nats"
     return (f"the images tell the model too little ({nats}) to judge it by: give others with --data",)
@@ -173,10 +173,10 @@ def report_probes(probes: ProbeSet, labels: int) -> ProbeReport:
         histogram,
         digest,
         probes.recognised,
-        tell_enough(probes),
+        tell_enough(probes, labels),
     )
 
 
-def tell_enough(probes: ProbeSet) -> bool:
-    """Whether the model recognises the probes; of what are no pictures nothing is known."""
-    return not probes.recognised or tells_enough(probes.recognised[0])
+def tell_enough(probes: ProbeSet, labels: int) -> bool:
+    """Whether a model of so many labels recognises the probes; of what are no pictures nothing is known."""
+    return not probes.recognised or tells_enough(probes.recognised[0], labels)

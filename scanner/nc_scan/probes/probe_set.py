@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nc_scan.probes.candidates import Candidates
-from nc_scan.probes.recognition import Scores, recognise, recognised_first, tells_enough
+from nc_scan.probes.recognition import Scores, recognise, recognised_first, tells_anything
 from nc_scan.probes.supply import Supply
 from nc_scan.results import FloatArray, Recognition
 
@@ -50,9 +50,9 @@ def probes_for(supply: Supply, scores: Scores) -> ProbeSet:
 
 
 def probes_of_another_kind(supply: Supply, scores: Scores, first: ProbeSet) -> ProbeSet | None:
-    """Probes of the kind that tells the model most after that of the first; None where no other tells it enough."""
+    """Probes of the kind that tells the model most after that of the first; None where no other tells it anything."""
     others = sorted(first.recognised[1:], key=lambda one: one.information, reverse=True)
-    if not others or not tells_enough(others[0]):
+    if not others or not tells_anything(others[0]):
         return None
     return replace(choose_probes(supply.candidates(others[0].kind), scores), recognised=(others[0],))
 

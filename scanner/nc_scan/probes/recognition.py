@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -14,8 +15,9 @@ Scores = Callable[[FloatArray], FloatArray]  # logits (N, labels) of images (N, 
 Probabilities = NDArray[np.float64]
 
 LEAST_INFORMATION = 0.02  # nats; below it the answers tell nothing about the images
+FEW_LABELS = 3  # of which there are no others to compare a trigger with: the answers must tell more,
+LEAST_OF_FEW = 0.25  # as a share of what perfect answers would
 ONE_SIDED = 0.9  # a larger share of the images in one class says little about the others
-PHOTOGRAPHS = 4.0  # times as much another kind must tell a colour model before it is taken for no photographs' one
 SHUFFLES = 8  # that tell how much answers share by chance
 
 
@@ -41,19 +43,25 @@ def recognise(kind: str, images: FloatArray, scores: Scores) -> Recognition:
 def recognised_first(found: Iterable[Recognition], channels: int) -> tuple[Recognition, ...]:
     """The kinds in the order in which they are to be used, the one that tells the model most first.
 
-    But most colour models are for photographs, which dead leaves, the first of the kinds, stand in for: another kind
-    comes before them only if it tells the model several times as much. Grey models read writing as often.
+    But most colour models are for photographs, which dead leaves, the first of the kinds, stand in for: other kinds
+    come before them only if they tell the model nothing. Grey models read writing as often.
     """
     usual, *others = found
     ranked = sorted((usual, *others), key=lambda one: one.information, reverse=True)
-    if channels == 1 or ranked[0].information > PHOTOGRAPHS * usual.information:
+    if channels == 1 or not tells_anything(usual):
         return tuple(ranked)
     return (usual, *(one for one in ranked if one is not usual))
 
 
-def tells_enough(recognition: Recognition) -> bool:
-    """Whether triggers that are searched on such images say anything about the model."""
+def tells_anything(recognition: Recognition) -> bool:
+    """Whether the answers depend on such images, and not one label has nearly all."""
     return recognition.information >= LEAST_INFORMATION and recognition.most_frequent <= ONE_SIDED
+
+
+def tells_enough(recognition: Recognition, labels: int) -> bool:
+    """Whether a model of so many labels can be called clean for what was searched on such images."""
+    few = labels <= FEW_LABELS
+    return tells_anything(recognition) and not (few and recognition.information < LEAST_OF_FEW * math.log(labels))
 
 
 def shared_information(first: Probabilities, second: Probabilities) -> float:

@@ -73,16 +73,16 @@ def test_a_model_of_strokes_is_shown_strokes() -> None:
     kinds = {name: paint(200, 1, 28, 28, np.random.default_rng(0)) for name, paint in KINDS.items()}
     found = recognised_first([recognise(name, images, by_ink) for name, images in kinds.items()], channels=1)
     assert found[0].kind == "bright strokes"
-    assert tells_enough(found[0])
+    assert tells_enough(found[0], 5)
     paper = next(one for one in found if one.kind == "dark strokes")
     assert (paper.labels, paper.most_frequent, paper.images) == (1, 1.0, 200)
     assert paper.information == pytest.approx(0, abs=1e-6)
-    assert not tells_enough(paper)
+    assert not tells_enough(paper, 5)
 
 
 LEAVES = Recognition("dead leaves", 256, 0.1, 0.5, 0.3, 10)
 STROKES, SIGNS = replace(LEAVES, kind="strokes", information=0.3), replace(LEAVES, kind="signs", information=0.2)
-FAR_BETTER = replace(LEAVES, kind="signs", information=0.5)
+NO_LEAVES = replace(LEAVES, information=0.01)
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,27 @@ FAR_BETTER = replace(LEAVES, kind="signs", information=0.5)
     [
         ((LEAVES, SIGNS, STROKES), 1, ["strokes", "signs", "dead leaves"]),
         ((LEAVES, SIGNS, STROKES), 3, ["dead leaves", "strokes", "signs"]),
-        ((LEAVES, FAR_BETTER, STROKES), 3, ["signs", "strokes", "dead leaves"]),
+        ((NO_LEAVES, SIGNS, STROKES), 3, ["strokes", "signs", "dead leaves"]),
         ((LEAVES,), 3, ["dead leaves"]),
     ],
 )
-def test_colour_models_are_shown_photographs_unless_another_kind_tells_them_far_more(
+def test_colour_models_are_shown_photographs_unless_these_tell_them_nothing(
     found: tuple[Recognition, ...], channels: int, order: list[str]
 ) -> None:
     assert [one.kind for one in recognised_first(found, channels)] == order
 
 
 @pytest.mark.parametrize(
-    ("changes", "enough"),
-    [({}, True), ({"information": 0.01}, False), ({"most_frequent": 0.95}, False), ({"information": 0.03}, True)],
+    ("changes", "labels", "enough"),
+    [
+        ({}, 10, True),
+        ({"information": 0.01}, 10, False),
+        ({"information": 0.03}, 10, True),
+        ({"most_frequent": 0.95}, 10, False),
+        ({}, 2, False),  # two labels could share 0.69 nats
+        ({"information": 0.2}, 2, True),
+        ({"information": 0.2}, 3, False),
+    ],
 )
-def test_what_tells_too_little(changes: dict[str, float], enough: bool) -> None:
-    assert tells_enough(replace(LEAVES, **changes)) is enough
+def test_what_tells_too_little(changes: dict[str, float], labels: int, enough: bool) -> None:
+    assert tells_enough(replace(LEAVES, **changes), labels) is enough
