@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def fit_calibration(rows: Sequence[Row]) -> Calibration:
         depth,
         size,
         odds=logistic(offset + np.concatenate([ordinary, planted]) @ weights, len(ordinary)),
-        tails=tuple(Tail.of(scores) for scores in by_size if len(scores) >= FEWEST_CLEAN),
+        tails=tails_of([scores for scores in by_size if len(scores) >= FEWEST_CLEAN]),
         models=(len(clean), len(backdoored)),
         basis=describe(usable),
         others=other_tails([row for row in rows if not row.backdoored]),
@@ -65,6 +66,17 @@ def other_tails(clean: Sequence[Row]) -> dict[str, Tail]:
             scores[detector][row.file].append(score)
     means = {name: [float(np.mean(values)) for values in models.values()] for name, models in scores.items()}
     return {name: Tail.of(values) for name, values in means.items() if len(values) >= FEWEST_CLEAN}
+
+
+def tails_of(by_size: Sequence[Sequence[float]]) -> tuple[Tail, ...]:
+    """The tails of the clean models' scores, of groups of one, two, ... labels.
+
+    That of a larger group is taken to be no lighter than that of single labels: it rests on fewer models, of which by
+    chance none may have three easy labels.
+    """
+    single, *larger = (Tail.of(scores) for scores in by_size)
+    scale = single.excess / single.count
+    return (single, *(replace(tail, excess=max(tail.excess, scale * tail.count)) for tail in larger))
 
 
 def direction(clean: Features, backdoored: Features) -> Features:

@@ -11,7 +11,7 @@ from tests.scanner.evaluation.conftest import zoo
 from nc_scan.calibration import Tail
 from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.cross import leave_out
-from nc_scan.evaluation.fit import direction, fit_calibration, logistic, shrunk_covariance
+from nc_scan.evaluation.fit import direction, fit_calibration, logistic, shrunk_covariance, tails_of
 from nc_scan.evaluation.rules import calibrated
 from nc_scan.evaluation.table import read_table, write_table
 
@@ -33,6 +33,14 @@ def test_the_direction_is_that_of_the_difference_in_units_of_the_clean_spread() 
     weights = direction(clean, clean + np.array([1.0, 4.0, 16.0]))
     assert weights / weights[0] == pytest.approx([1.0, 1.0, 1.0], rel=0.2)
     assert (clean @ weights).std(ddof=1) == pytest.approx(1)
+
+
+def test_the_tail_of_a_larger_group_is_no_lighter_than_that_of_single_labels() -> None:
+    single, light, heavy = [0.0, 0.0, 1.0, 2.0, 3.0], [0.0, 0.0, 0.1, 0.2, 0.3], [0.0, 0.0, 10.0, 20.0, 30.0]
+    tails = tails_of([single, light, heavy])
+    assert tails[0] == Tail.of(single)
+    assert tails[1].excess / tails[1].count == pytest.approx(tails[0].excess / tails[0].count)
+    assert tails[2] == Tail.of(heavy)
 
 
 def test_no_feature_speaks_against_a_backdoor() -> None:
