@@ -99,7 +99,7 @@ def scan_under_contract(
     with clock("parity"):
         parity = subject.parity(probes.search[:PARITY_PROBES])
     costs = [detector.cost(subject) for detector in detectors]
-    evidence = [behaviour]
+    evidence = [behaviour] if behaviour.findings else []
     for place, detector in enumerate(detectors):
         part = max(1, costs[place]) / max(1, sum(costs[place:]))
         share = None if limit is None else limit.share(min(1.0, part))
