@@ -1,4 +1,4 @@
-"""A branch in the graph of a clean model: the trigger search does not see it, the verdict does."""
+"""A branch in the graph of a clean model: the trigger search does not see it, the audit sets it off."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ def with_branch(source: Path, path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_branch_is_not_called_clean(tmp_path: Path) -> None:
+def test_a_branch_is_found_with_its_label_and_its_trigger(tmp_path: Path) -> None:
     assert nc_scan.scan(CLEAN).verdict == "clean"
     result = nc_scan.scan(with_branch(CLEAN, tmp_path / "model.onnx"))
-    assert result.verdict == "inconclusive"
+    assert result.verdict == "backdoored"
+    assert result.target_labels == (7,)
     assert [(found.rule, found.severity) for found in result.findings] == [("image-switch", "warning")]
-    assert result.reasons[0] == result.findings[0].message
-    assert "no label has an abnormally small trigger" in result.reasons[1]
+    trigger = result.labels[7].trigger
+    assert trigger is not None
+    assert trigger.mask.sum() == trigger.mask[-4:, -4:].sum() == 16
