@@ -6,7 +6,7 @@ Every detector's evidence is judged by a rule of its own, or by its p-value; the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -26,6 +26,7 @@ FINDINGS_ONLY = {"graph", "behaviour"}
 FALSE_ALARMS = 0.01  # share of clean models that may be called backdoored by p-values, all detectors together
 GRID = 256
 NAMED = 5  # labels in a sentence
+ASSUMED = ("size", "channels")  # parts of a contract of which one value is scanned, though others run
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def decide(
     again = next((one.labels for one in evidence if one.detector == "agreement"), ())
     opinions = [_opinion(one, contract, share, judgement.calibration, again) for one in evidence]
     opinions.append(judge_findings([finding for one in evidence for finding in one.findings]))
-    if doubts:
-        opinions.append(Decision("inconclusive", (), tuple(doubts), None))
+    if reasons := (*doubts, *_assumptions(contract)):
+        opinions.append(Decision("inconclusive", (), reasons, None))
     p_values = [opinion.p_value for opinion in opinions if opinion.p_value is not None]
     worst = max(opinions, key=lambda opinion: SEVERITY.index(opinion.verdict)).verdict
     decisive = [opinion for opinion in opinions if opinion.verdict == worst]
@@ -95,6 +96,13 @@ def decide(
 def has_p_value(evidence: Evidence, calibration: Calibration) -> bool:
     """Whether clean models tell how strong it is: as patches, by its own p-value, or by the tail of its score."""
     return evidence.detector == "patch" or evidence.p_value is not None or evidence.detector in calibration.others
+
+
+def _assumptions(contract: InputContract) -> Iterator[str]:
+    """What was scanned in one way of many that the model may expect is not clean in the others."""
+    if assumed := [part for part in ASSUMED if part in contract.uncertain]:
+        options = " and ".join(f"--{part}" for part in assumed)
+        yield f"the {' and '.join(assumed)} of the images was assumed, the graph runs on others too: give {options}"
 
 
 def _opinion(

@@ -53,15 +53,20 @@ def cases(models: Path, dataset: Dataset) -> Iterator[Case]:
 
 def outcome(case: Case, contracts: tuple[InputContract, ...]) -> str:
     """`right`, `uncertain` where the truth is one of several, `WRONG` otherwise."""
-    fitting = [c for c in contracts if (c.layout, c.output_kind) == (case.layout, case.output_kind) and _same(c, case)]
+    fitting = [
+        contract
+        for contract in contracts
+        if (contract.layout, contract.output_kind) == (case.layout, case.output_kind)
+        and same_range(contract, case.value_range)
+    ]
     if not fitting:
         return "WRONG"
     return "right" if len(contracts) == 1 else "uncertain"
 
 
-def _same(contract: InputContract, case: Case) -> bool:
-    """Whether both value ranges map pixels to nearly the same values."""
-    truth = RANGES[case.value_range].for_channels(contract.channels)
+def same_range(contract: InputContract, name: str) -> bool:
+    """Whether the contract's value range and the one of that name map pixels to nearly the same values."""
+    truth = RANGES[name].for_channels(contract.channels)
     scale, offset = np.array(truth.scale), np.array(truth.offset)
     ends = [
         abs((np.array(contract.scale) - scale) * pixel + np.array(contract.offset) - offset) for pixel in (0.0, 1.0)

@@ -213,6 +213,24 @@ def test_the_reasons_of_the_worst_opinion_come_first() -> None:
     assert decide([NOT_RUN, dataclasses.replace(NOT_RUN, detector="toy")], CONTRACT).reasons == ("no parity",)
 
 
+@pytest.mark.parametrize(
+    ("uncertain", "found", "verdict"),
+    [
+        (("value range", "layout"), NO_PATCH, "clean"),  # scanned under each
+        (("size",), NO_PATCH, "inconclusive"),
+        (("channels", "value range"), NO_PATCH, "inconclusive"),
+        (("size",), PATCH, "backdoored"),
+    ],
+)
+def test_what_was_assumed_is_not_clean_in_other_ways(
+    uncertain: tuple[str, ...], found: Evidence, verdict: str
+) -> None:
+    decision = decide([SILENT, found], dataclasses.replace(CONTRACT, uncertain=uncertain), JUDGEMENT)
+    assert decision.verdict == verdict
+    if verdict == "inconclusive":
+        assert f"give --{uncertain[0]}" in decision.reasons[0]
+
+
 def test_the_p_value_is_that_of_all_detectors_together() -> None:
     alone = decide([NO_PATCH], CONTRACT, JUDGEMENT).p_value
     together = decide([NO_PATCH, toy(0.9), SILENT], CONTRACT, JUDGEMENT).p_value

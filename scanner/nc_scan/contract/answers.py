@@ -19,6 +19,7 @@ from nc_scan.graph.runtime import Runtime
 from nc_scan.images import Images
 from nc_scan.results import FloatArray, OutputKind
 
+FEWEST = 32  # images that say anything
 BATCH = 64  # images; a large network's activations for more of them fill the memory
 
 
@@ -40,9 +41,10 @@ class Answers:
     ) -> dict[Hypothesis, Response]:
         """How the model responds, under each hypothesis, to a share of the sample (0 to 1) and to changed copies of it.
 
-        `kind` is that of the output, None where the values show it. Raises NotScannableError as `first`.
+        The share is 32 images at least. `kind` is that of the output, None where the values show it. Raises
+        NotScannableError as `first`.
         """
-        count = math.ceil(share * len(self.seen.values))
+        count = min(max(FEWEST, math.ceil(share * len(self.seen.values))), len(self.seen.values))
         missing = [h for h in hypotheses if (h, count) not in self._known]
         if missing:
             self._respond(missing, kind, count)
@@ -50,7 +52,7 @@ class Answers:
 
     def _respond(self, hypotheses: Sequence[Hypothesis], kind: OutputKind | None, count: int) -> None:
         images = self.seen.values[:count]
-        copies = changed(images, np.random.default_rng(0))
+        copies = changed(images, np.random.default_rng(0), mirrored=self.seen.mirrors)
         labels = None if self.seen.labels is None else self.seen.labels[:count]
 
         def logits(hypothesis: Hypothesis, images: FloatArray) -> FloatArray:

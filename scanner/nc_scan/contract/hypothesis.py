@@ -13,13 +13,15 @@ from nc_scan.contract.responses import Measure, Response
 from nc_scan.contract.value_range import ValueRange
 from nc_scan.results import FloatArray, Layout
 
-SATURATED = 0.99  # no classifier is so certain of images that it has never seen
+SATURATED = 0.99  # hardly a classifier is so certain of images that it has never seen
 CLEARLY_BETTER = 0.85  # hypotheses below this share of the best one's score are out,
 ERRORS = 2.0  # unless they are within so many standard errors of its difference
+MOST_USUAL, BENEFIT = "0..1", 0.5  # what most models read is out only below this share of what others need
 ABOVE_CHANCE = 3.0  # standard errors; labels that the model gives no more often than that are not its own
 CLEARLY_CLOSER = 2.0  # hypotheses further off by this factor are out, and by LEAST_GAP nats
 LEAST_GAP = 0.2
 LEAST_INFORMATION = 0.05  # nats; below it the model tells hardly two images apart
+NOTHING = 0.1  # share of the best score; what is below says nothing, however few the labels
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,14 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The hypotheses that a kind of evidence leaves standing, the best first, and what it says."""
+    """The hypotheses that a kind of evidence leaves standing, the best first, and what it says.
+
+    `settled` says that more images would hardly leave fewer of them.
+    """
 
     left: tuple[Hypothesis, ...]
     evidence: str
+    settled: bool = False
 
 
 def by_accuracy(responses: dict[Hypothesis, Response], chance: float) -> Judgement:
@@ -60,12 +66,17 @@ def by_accuracy(responses: dict[Hypothesis, Response], chance: float) -> Judgeme
     if best.value < chance + ABOVE_CHANCE * best.error():
         why = "no more than chance: the labels are not the model's own, and ignored"
         return Judgement(tuple(responses), f"{said}, {why}")
-    return Judgement(_clearly_best(accuracies), said)
+    left, _ = _clearly_best(accuracies, dict.fromkeys(accuracies, CLEARLY_BETTER), ERRORS)
+    return Judgement(left, said)
 
 
-def by_response(responses: dict[Hypothesis, Response]) -> Judgement:
-    """By what the model's labels say twice about the same image, leaving out saturated answers."""
-    answers = {h: r for h, r in responses.items() if r.certainty < SATURATED} or responses
+def by_response(responses: dict[Hypothesis, Response], errors: float = ERRORS) -> Judgement:
+    """By what the model's labels say twice about the same image.
+
+    A hypothesis under which the model is certain of everything is out, unless the others say nothing beside it. The
+    fewer labels there are, the less a difference of information says: of two labels none is too large.
+    """
+    answers = _without_saturated(responses)
     information = {hypothesis: response.information for hypothesis, response in answers.items()}
     images = len(next(iter(information.values())).terms)
     evidence = f"labels of {images} images and changed copies share, in nats: {_listed(information, '.2f')}"
@@ -73,8 +84,25 @@ def by_response(responses: dict[Hypothesis, Response]) -> Judgement:
     if saturated:
         evidence += f"; saturated: {', '.join(map(str, saturated))}"
     if max(measure.value for measure in information.values()) < LEAST_INFORMATION:
-        return Judgement(tuple(information), evidence)
-    return Judgement(_clearly_best(information), evidence)
+        hopeless = all(m.value + errors * m.error() < LEAST_INFORMATION for m in information.values())
+        return Judgement(tuple(responses), evidence, settled=hopeless)
+    needed = {hypothesis: _needed(hypothesis, response.labels) for hypothesis, response in answers.items()}
+    left, by_chance = _clearly_best(information, needed, errors)
+    return Judgement(left, evidence, not by_chance)
+
+
+def _without_saturated(responses: dict[Hypothesis, Response]) -> dict[Hypothesis, Response]:
+    answers = {h: r for h, r in responses.items() if r.certainty < SATURATED}
+    most = max((r.information.value for r in answers.values()), default=0.0)
+    if most < max(LEAST_INFORMATION, BENEFIT * max(r.information.value for r in responses.values())):
+        return responses
+    return answers
+
+
+def _needed(hypothesis: Hypothesis, labels: int) -> float:
+    """The share of the best hypothesis's information that this one needs, in [0, CLEARLY_BETTER]."""
+    usual = BENEFIT if hypothesis.value_range.name == MOST_USUAL else 1.0
+    return usual * CLEARLY_BETTER * (1 - 2 / max(labels, 2))
 
 
 def by_statistics(divergences: dict[Hypothesis, float]) -> Judgement | None:
@@ -87,13 +115,18 @@ def by_statistics(divergences: dict[Hypothesis, float]) -> Judgement | None:
     return Judgement(left, f"distance from the BatchNormalization statistics, in nats: {_listed(divergences, '.2g')}")
 
 
-def _clearly_best(scores: dict[Hypothesis, Measure]) -> tuple[Hypothesis, ...]:
+def _clearly_best(
+    scores: dict[Hypothesis, Measure], needed: Mapping[Hypothesis, float], errors: float
+) -> tuple[tuple[Hypothesis, ...], bool]:
+    """Those that have the share of the best score that they need, or may have it; whether any of them only may.
+
+    A score of nothing beside one of something is out in any case.
+    """
     best = max(scores.values(), key=lambda score: score.value)
-
-    def near(score: Measure) -> bool:
-        return score.value >= min(CLEARLY_BETTER * best.value, best.value - ERRORS * score.error(best))
-
-    return tuple(sorted((h for h in scores if near(scores[h])), key=lambda h: scores[h].value, reverse=True))
+    has = {h for h, score in scores.items() if score.value >= max(needed[h] * best.value, NOTHING * best.value)}
+    may = {h for h, score in scores.items() if score.value >= best.value - errors * score.error(best)}
+    left = sorted((h for h in scores if h in has | may), key=lambda h: scores[h].value, reverse=True)
+    return tuple(left), bool(may - has)
 
 
 def _listed(values: Mapping[Hypothesis, Measure | float], form: str) -> str:

@@ -41,19 +41,21 @@ class Response:
 
     Attributes:
         information: mutual information in nats of the labels given to images and to changed copies of them.
+        labels: how many there are.
         certainty: mean probability of the label given, in [0, 1].
         accuracy: share of images whose known label the model gives; None where none is known.
     """
 
     information: Measure
     certainty: float
+    labels: int
     accuracy: Measure | None = None
 
 
-def changed(images: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """The images (N, C, H, W), in [0, 1], mirrored, shifted, and slightly brighter and of other contrast."""
+def changed(images: FloatArray, rng: np.random.Generator, *, mirrored: bool) -> FloatArray:
+    """The images (N, C, H, W), in [0, 1], shifted, slightly brighter and of other contrast, and perhaps mirrored."""
     shift = max(1, round(SHIFT * images.shape[-1]))
-    moved = np.roll(images[..., ::-1], (shift, -shift), (2, 3))
+    moved = np.roll(images[..., ::-1] if mirrored else images, (shift, -shift), (2, 3))
     contrast = rng.uniform(1 - CONTRAST, 1 + CONTRAST, (len(images), 1, 1, 1))
     brightness = rng.uniform(-BRIGHTNESS, BRIGHTNESS, (len(images), 1, 1, 1))
     return np.asarray((moved * contrast + brightness).clip(0, 1), np.float32)
@@ -63,7 +65,7 @@ def respond(scores: FloatArray, scores_changed: FloatArray, labels: NDArray[np.i
     """Judges the scores (logits or log-probabilities) (N, labels) of images and of changed copies of them."""
     first, second = scores.argmax(1), scores_changed.argmax(1)
     accuracy = None if labels is None else share(first == labels)
-    return Response(mutual_information(first, second), certainty(scores), accuracy)
+    return Response(mutual_information(first, second), certainty(scores), scores.shape[1], accuracy)
 
 
 def certainty(scores: FloatArray) -> float:

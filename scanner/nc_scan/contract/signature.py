@@ -63,4 +63,6 @@ def read_signature(model: ModelProto, overrides: Overrides | None = None) -> Sig
         evidence.setdefault("batch", "open in the graph, which runs on one image only")
     heads = tuple(scores for scores, width in found if scores.read_by is None or width == found[0][1])
     features = tuple(scores.output for scores, _ in found if scores not in heads)
+    if features:
+        evidence["features"] = f"{', '.join(features)}: read by another output, and not scanned"
     return Signature(model, image, heads, evidence, features)

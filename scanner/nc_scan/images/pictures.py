@@ -26,13 +26,15 @@ class Images:
     """Float32 images (N, channels, height, width) in [0, 1], with their labels (N,) >= 0 where the data has them.
 
     Feature vectors are images (N, 1, 1, features); their `limits` are the smallest and the largest value (features,) of
-    each feature in the data, for which 0 and 1 stand. `source` is where they come from.
+    each feature in the data, for which 0 and 1 stand. `source` is where they come from. `mirrors` says that a mirrored
+    image is as good an image, as it is not of characters and signs.
     """
 
     values: FloatArray
     labels: NDArray[np.int64] | None = None
     limits: tuple[FloatArray, FloatArray] | None = None
     source: str = "synthetic"
+    mirrors: bool = False
 
     def first(self, count: int) -> Images:
         """So many of them."""

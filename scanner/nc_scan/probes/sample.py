@@ -14,10 +14,10 @@ from nc_scan.images.arrays import read_features
 from nc_scan.images.dead_leaves import dead_leaves
 from nc_scan.images.files import read_images
 from nc_scan.images.memory import affordable
+from nc_scan.images.strokes import bright_strokes
 
-LOOKS, FEWEST_LOOKS = 512, 128  # images that most contracts are inferred with
-LOOK_PIXELS = LOOKS * 64 * 64  # of all of them together
-MORE = 4  # times as many are there, for what these leave open
+MOST_LOOKS, FEWEST_LOOKS = 2048, 128  # images that contracts are inferred with, of which most take a few
+LOOK_PIXELS = MOST_LOOKS * 64 * 64  # of all of them together
 
 
 def given_images(data: str | Path | None, image: ImageInput, rng: np.random.Generator) -> Images | None:
@@ -41,11 +41,16 @@ def given_images(data: str | Path | None, image: ImageInput, rng: np.random.Gene
 
 
 def sample(given: Images | None, image: ImageInput, rng: np.random.Generator) -> Images:
-    """A part of the images given, or else synthetic ones."""
+    """A part of the images given, or else synthetic ones.
+
+    Those are bright strokes for a model of grey images and dead leaves for all others, nearest to what most know.
+    """
     size = (image.channels, image.height, image.width)
-    looks = int(np.clip(LOOK_PIXELS // (image.height * image.width), FEWEST_LOOKS, LOOKS))
-    most = max(looks, min(MORE * looks, affordable(size)))
+    looks = int(np.clip(LOOK_PIXELS // (image.height * image.width), FEWEST_LOOKS, MOST_LOOKS))
+    most = max(FEWEST_LOOKS, min(looks, affordable(size)))
     if given is not None:
         return given.first(most)
-    more = rng.spawn(1)[0]  # how many there are does not change the probes
-    return Images(np.concatenate([dead_leaves(looks, *size, rng), dead_leaves(most - looks, *size, more)]))
+    own = rng.spawn(1)[0]  # how many there are does not change the probes
+    if image.channels == 1:
+        return Images(bright_strokes(most, *size, own))
+    return Images(dead_leaves(most, *size, own), mirrors=True)

@@ -203,13 +203,16 @@ def test_certainty_is_the_mean_of_the_largest_probability() -> None:
     assert certainty(scores) == pytest.approx(0.65, abs=1e-6)
 
 
-def test_changed_copies_stay_images() -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_changed_copies_stay_images(mirrored: bool) -> None:
     images = np.random.default_rng(0).random((4, 3, 16, 16), np.float32)
-    copies = changed(images, np.random.default_rng(1))
+    copies = changed(images, np.random.default_rng(1), mirrored=mirrored)
     assert (copies.shape, copies.dtype) == (images.shape, np.float32)
     assert copies.min() >= 0
     assert copies.max() <= 1
     assert not np.allclose(copies, images)
+    back = np.roll(copies, (-1, 1), (2, 3))
+    assert np.corrcoef((back[..., ::-1] if mirrored else back).ravel(), images.ravel())[0, 1] > 0.5
 
 
 A, B, C = (Hypothesis("NCHW", value_range, "float32") for value_range in hypotheses(3, 32)[:3])
@@ -220,8 +223,8 @@ def measured(value: float, spread: float = 0.0) -> Measure:
     return Measure(value, value + spread * (np.arange(100) % 2 - 0.5))
 
 
-def response(information: float, certainty: float, spread: float = 0.0) -> Response:
-    return Response(measured(information, spread), certainty)
+def response(information: float, certainty: float, spread: float = 0.0, labels: int = 1000) -> Response:
+    return Response(measured(information, spread), certainty, labels)
 
 
 @pytest.mark.parametrize(
@@ -229,20 +232,34 @@ def response(information: float, certainty: float, spread: float = 0.0) -> Respo
     [
         ({A: response(0.5, 0.6), B: response(0.2, 0.6)}, (A,)),
         ({A: response(0.5, 0.6), B: response(0.6, 1.0)}, (A,)),
+        ({A: response(0.01, 0.6), B: response(0.6, 1.0)}, (B,)),  # certain of everything, but nothing else is known
         ({A: response(0.48, 0.6), B: response(0.5, 0.6), C: response(0.1, 0.6)}, (B, A)),
         ({A: response(0.01, 0.2), B: response(0.001, 0.2)}, (A, B)),
+        ({A: response(0.01, 0.2), B: response(0.001, 1.0)}, (A, B)),  # what nothing is known about stays
         ({A: response(0.5, 1.0), B: response(0.1, 1.0)}, (A,)),
         ({A: response(0.5, 0.6, 1.2), B: response(0.4, 0.6)}, (A, B)),  # an error of 0.06
         ({A: response(0.5, 0.6, 0.9), B: response(0.4, 0.6)}, (A,)),  # of 0.045
+        ({A: response(0.3, 0.6), B: response(0.5, 0.6)}, (B, A)),  # 0..1 is what most models read
+        ({A: response(0.33, 0.6, labels=2), B: response(0.16, 0.6, labels=2)}, (A, B)),
+        ({A: response(0.33, 0.6, labels=2), B: response(0.01, 0.6, labels=2)}, (A,)),
+        ({A: response(0.5, 0.6, labels=10), B: response(0.38, 0.6, labels=10)}, (A, B)),
+        ({A: response(0.5, 0.6, labels=10), B: response(0.3, 0.6, labels=10)}, (A,)),
     ],
 )
 def test_responses_decide_or_leave_several(answers: dict[Hypothesis, Response], left: tuple[Hypothesis, ...]) -> None:
     assert by_response(answers).left == left
 
 
+@pytest.mark.parametrize(
+    ("other", "settled"), [(response(0.48, 0.6), True), (response(0.4, 0.6, 1.2), False), (response(0.01, 0.6), True)]
+)
+def test_more_images_are_looked_at_where_they_may_decide(other: Response, settled: bool) -> None:
+    assert by_response({A: response(0.5, 0.6), B: other}).settled == settled
+
+
 def right(count: int) -> Response:
     """Of 100 labelled images so many are given their label."""
-    return Response(measured(0.1), 0.5, share(np.arange(100) < count))
+    return Response(measured(0.1), 0.5, 10, share(np.arange(100) < count))
 
 
 @pytest.mark.parametrize(
