@@ -12,6 +12,7 @@ from torch import Tensor
 from nc_scan.audit.gradients import Way, gradient_findings
 from nc_scan.contract.scores import as_logits
 from nc_scan.detectors.replay import stamped
+from nc_scan.graph.runtime import Runtime
 from nc_scan.probes import ProbeSet
 from nc_scan.results import Finding, FloatArray, Status, Trigger
 from nc_scan.search import Scores
@@ -47,9 +48,11 @@ def false_gradients(
     def logits(images: Tensor) -> Tensor:
         return scores(as_read(subject, images.to(subject.device))).cpu()
 
+    contract = subject.contract  # probabilities saturate: what stands before them is compared
+    run = Runtime(subject.proto, outputs=[contract.scores_name], batch=subject.runtime.fixed_batch)
+
     def deployed(images: FloatArray) -> FloatArray:
-        values = subject.runtime(subject.model_input(images))[0]
-        found = as_logits(torch.from_numpy(values), subject.contract.output_kind)
+        found = as_logits(torch.from_numpy(run(subject.model_input(images))[0]), contract.scores_kind)
         return np.asarray((factor * found).numpy(), np.float32)
 
     return tuple(gradient_findings(logits, deployed, list(_ways(probes, triggers, statuses))))

@@ -1,0 +1,46 @@
+"""Slopes that add up to the deployed model's change are trusted, others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nc_scan.audit.gradients import Way, gradient_findings
+
+WEIGHTS = torch.randn(27, 4, generator=torch.Generator().manual_seed(0))
+
+
+def logits(images: Tensor) -> Tensor:
+    return torch.tanh(images.flatten(1) @ WEIGHTS) * 5
+
+
+def without_gradient(images: Tensor) -> Tensor:
+    return logits(images).detach() + 0 * images.flatten(1)[:, :4]
+
+
+def reversed_for_one_label(images: Tensor) -> Tensor:
+    right = logits(images)
+    sign = torch.tensor([1.0, 1.0, -1.0, 1.0])
+    return right.detach() + sign * (right - right.detach())
+
+
+def ways() -> list[Way]:
+    rng = np.random.default_rng(0)
+    images, others = (rng.random((4, 3, 3, 3)).astype(np.float32) for _ in range(2))
+    return [Way(label, images, others) for label in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("copy", "wrong"),
+    [(logits, None), (without_gradient, "label 0, 1, 2, 3"), (reversed_for_one_label, "2")],
+    ids=["right", "none", "reversed"],
+)
+def test_a_gradient_of_something_else_is_a_warning(copy: Callable[[Tensor], Tensor], wrong: str | None) -> None:
+    found = list(gradient_findings(copy, lambda images: logits(torch.from_numpy(images)).numpy(), ways()))
+    assert [finding.rule for finding in found] == ([] if wrong is None else ["false-gradient"])
+    if wrong is not None:
+        assert wrong in found[0].message
