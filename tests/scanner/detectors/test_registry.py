@@ -25,16 +25,17 @@ BROKEN = EntryPoint("broken", "tests.scanner.detectors.toy:Missing", detectors.E
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two labels by the mean of 8x8 grey images."""
-    weights = numpy_helper.from_array(np.array([[4.0, -4.0]], np.float32), "w")
+    """Two labels by whether the mean of an 8x8 grey image is above one half."""
+    weights = numpy_helper.from_array(np.array([[40.0, -40.0]], np.float32), "w")
+    bias = numpy_helper.from_array(np.array([-20.0, 20.0], np.float32), "b")
     nodes = [
         helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "w"], ["scores"]),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["scores"]),
     ]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 1, 8, 8])
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 2])
-    graph = helper.make_graph(nodes, "g", [image], [scores], [weights])
+    graph = helper.make_graph(nodes, "g", [image], [scores], [weights, bias])
     path = tmp_path_factory.mktemp("two") / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
     return path
