@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nc_scan.cli import command
+from nc_scan.digest import file_digest
 from nc_scan.errors import ModelFileError, NotScannableError
 from nc_scan.results import InputContract, LabelResult, Parity, ProbeReport, ScanResult
 
@@ -31,7 +32,7 @@ def quick_scan(path: Path, **_: Any) -> ScanResult:
     contract = InputContract("x", "NCHW", 1, 2, 2, "float32", "0..1", (1.0,), (0.0,), "y", "logits", "y", 2)
     labels = tuple(LabelResult(n, 2.0, 0.0, 0.0, 1.0, "converged", 0.1) for n in range(2))
     return ScanResult(
-        verdict, (0,) if verdict == "backdoored" else (), labels, ("why → λ",), None, str(path), "ab" * 32,
+        verdict, (0,) if verdict == "backdoored" else (), labels, ("why → λ",), None, str(path), file_digest(path),
         "calibrated", 0, "cpu", contract, Parity(True, 0.0, 1.0, 1.0),
         ProbeReport("dead leaves", 8, 8, (8, 8), "cd" * 32), {"import": 1.0}, {"nc-scan": "0"},
     )  # fmt: skip
@@ -47,7 +48,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
         return quick_scan(path, **options)
 
     monkeypatch.setattr("nc_scan.pipeline.scan", scan)
-    monkeypatch.setattr("nc_scan.cache.external_digests", lambda path: {})
+    monkeypatch.setattr("nc_scan.cache.model_digest", lambda path: (file_digest(path), {}))
+    monkeypatch.setenv("NC_SCAN_IN_PROCESS", "1")  # a child would know nothing of the quick scans
     monkeypatch.chdir(tmp_path)
     return scanned
 

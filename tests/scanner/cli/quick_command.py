@@ -10,6 +10,7 @@ from typing import Any
 
 from nc_scan import cache
 from nc_scan.cli import main
+from nc_scan.digest import file_digest
 
 spec = importlib.util.spec_from_file_location("quick_conftest", Path(__file__).with_name("conftest.py"))
 assert spec is not None
@@ -30,5 +31,5 @@ def scan(path: Path, **options: Any) -> Any:
 stand_in: Any = types.ModuleType("nc_scan.pipeline")  # the real one takes seconds to import
 stand_in.scan = scan
 sys.modules["nc_scan.pipeline"] = stand_in
-cache.external_digests = lambda path: {}
+cache.model_digest = lambda path: (file_digest(path), {})
 main()

@@ -1,5 +1,6 @@
 """Options from files and the environment, accepted models, and which verdicts end with which code."""
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from nc_scan.results import FailedScan
 
 from .conftest import models, run
 
-DIGEST = "ab" * 32
+DIGEST = hashlib.sha256(b"backdoored").hexdigest()  # of the model that is accepted
 TODAY = datetime.now(UTC).date()
 ENTRY = {"sha256": DIGEST, "reason": "a honeypot", "by": "Security", "until": TODAY.isoformat()}
 
