@@ -199,7 +199,7 @@ def test_no_model_is_left_without_its_ground_truth(
         ({"export": {"std": [1, 0, 1]}}, "std must be above 0"),
         ({"export": {"mean": ["nan", 0, 0]}}, "mean must be numbers, not nan, 0, 0"),
         ({"export": {"opset": 3}}, "opset"),
-        ({"export": {"mean": [0.5]}}, "mean"),
+        ({"export": {"mean": [0.5, 0.4]}}, "mean"),
         ({"colour": "red"}, "no setting 'colour'"),
     ],
 )
@@ -228,7 +228,9 @@ def test_a_full_disk_is_told(digits: Dataset, tmp_path: Path, monkeypatch: pytes
 def test_small_networks_are_trained_on_a_view_and_exported(
     architecture: str, framework: str, digits: Dataset, tmp_path: Path
 ) -> None:
-    table = {"architecture": architecture, "framework": framework, "export": {"exporter": "torchscript"}}
+    # TorchScript cannot trace the shapes that Keras computes for a Vision Transformer.
+    export = {} if (architecture, framework) == ("vit-mini", "keras") else {"exporter": "torchscript"}
+    table = {"architecture": architecture, "framework": framework, "export": export}
     view = {"labels": [1, 7, 4], "side": 16, "grey": True, "scale": 0.2}
     settings = {"epochs": 1, "batch_size": 16, "net_mean": [0.2], "net_std": [0.3]}
     specification = Specification.from_table(table | {"data": view, "settings": settings})
