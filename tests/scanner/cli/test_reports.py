@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from threading import Thread
 
@@ -78,7 +79,9 @@ def test_a_terminal_that_lacks_characters_changes_nothing(encoding: str, model: 
     assert json.loads((tmp_path / "out.json").read_text())["verdict"] == "backdoored"
     assert ("why → λ" if encoding == "utf-8" else "why > lambda") in out.decode(encoding)
     assert ("━" if encoding == "utf-8" else "==") in out.decode(encoding)
-    help_text = subprocess.check_output(["nc-scan", "--help"], env={**os.environ, **env}, timeout=120)
+    help_text = subprocess.check_output(
+        [sys.executable, "-m", "nc_scan", "--help"], env={**os.environ, **env}, timeout=120
+    )
     assert b"fixed" in help_text
 
 
