@@ -16,7 +16,7 @@ from nc_scan.detectors import Detector
 from nc_scan.detectors.patch import Agreement, PatchSearch
 from nc_scan.opening import OpenedModel, Progress
 from nc_scan.probes import ProbeSet, probes_for, probes_of_another_kind
-from nc_scan.probes.recognition import ONE_SIDED, tells_enough
+from nc_scan.probes.recognition import ONE_SIDED, enough_for_clean
 from nc_scan.results import Evidence, Finding, InputContract, Parity, ProbeReport, TriedContract
 from nc_scan.search import Budget, OutOfTime
 from nc_scan.subject import Subject, open_subject
@@ -156,7 +156,7 @@ def _budget(detector: Detector, subject: Subject, progress: Progress, limit: Tim
 
 def doubts_of(probes: ProbeSet, labels: int) -> tuple[str, ...]:
     """Why a model of so many labels that was looked through with these probes cannot be called clean, if so."""
-    if tell_enough(probes, labels):
+    if probes_suffice(probes, labels):
         return ()
     nats = f"{probes.recognised[0].information:.2f} nats"
     return (f"the images tell the model too little ({nats}) to judge it by: give others with --data",)
@@ -173,10 +173,10 @@ def report_probes(probes: ProbeSet, labels: int) -> ProbeReport:
         histogram,
         digest,
         probes.recognised,
-        tell_enough(probes, labels),
+        probes_suffice(probes, labels),
     )
 
 
-def tell_enough(probes: ProbeSet, labels: int) -> bool:
-    """Whether a model of so many labels recognises the probes; of what are no pictures nothing is known."""
-    return not probes.recognised or tells_enough(probes.recognised[0], labels)
+def probes_suffice(probes: ProbeSet, labels: int) -> bool:
+    """Whether a model of so many labels that they find nothing in is clean; of feature vectors nothing is known."""
+    return not probes.recognised or enough_for_clean(probes.recognised[0], labels)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 import nc_scan
 from nc_scan.errors import ReportError
+from nc_scan.isolation import Supervisor
 from nc_scan.reports.as_json import from_json
 from nc_scan.results import FailedScan, ScanResult
 
@@ -99,6 +100,7 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         shutil.copy(EXAMPLES / f"models/simple-cnn-pytorch-{name}.onnx", tmp_path / "models")
         monkeypatch.setitem(SCANS, f"simple-cnn-pytorch-{name}.onnx", make_result(target=target))
     monkeypatch.setattr("nc_scan.pipeline.scan", lambda path, **_: SCANS[Path(path).name])
+    monkeypatch.setattr(Supervisor, "scan", lambda _, path: SCANS[Path(path).name])
     names: dict[str, Any] = {}
     run_notebook(EXAMPLES / "scan.ipynb", names)
     assert [verdict for _, verdict in names["refused"]] == ["backdoored"]

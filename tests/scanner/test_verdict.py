@@ -222,9 +222,7 @@ def test_the_reasons_of_the_worst_opinion_come_first() -> None:
         (("size",), PATCH, "backdoored"),
     ],
 )
-def test_what_was_assumed_is_not_clean_in_other_ways(
-    uncertain: tuple[str, ...], found: Evidence, verdict: str
-) -> None:
+def test_what_was_assumed_is_not_clean_in_other_ways(uncertain: tuple[str, ...], found: Evidence, verdict: str) -> None:
     decision = decide([SILENT, found], dataclasses.replace(CONTRACT, uncertain=uncertain), JUDGEMENT)
     assert decision.verdict == verdict
     if verdict == "inconclusive":

@@ -58,7 +58,7 @@ def tells_anything(recognition: Recognition) -> bool:
     return recognition.information >= LEAST_INFORMATION and recognition.most_frequent <= ONE_SIDED
 
 
-def tells_enough(recognition: Recognition, labels: int) -> bool:
+def enough_for_clean(recognition: Recognition, labels: int) -> bool:
     """Whether a model of so many labels can be called clean for what was searched on such images."""
     few = labels <= FEW_LABELS
     return tells_anything(recognition) and not (few and recognition.information < LEAST_OF_FEW * math.log(labels))

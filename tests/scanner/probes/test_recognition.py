@@ -7,7 +7,7 @@ import pytest
 
 from nc_scan.images.disturbed import disturbed
 from nc_scan.images.synthetic import KINDS
-from nc_scan.probes.recognition import probabilities, recognise, recognised_first, shared_information, tells_enough
+from nc_scan.probes.recognition import enough_for_clean, probabilities, recognise, recognised_first, shared_information
 from nc_scan.results import FloatArray, Recognition
 
 CHANCE = 0.02
@@ -73,11 +73,11 @@ def test_a_model_of_strokes_is_shown_strokes() -> None:
     kinds = {name: paint(200, 1, 28, 28, np.random.default_rng(0)) for name, paint in KINDS.items()}
     found = recognised_first([recognise(name, images, by_ink) for name, images in kinds.items()], channels=1)
     assert found[0].kind == "bright strokes"
-    assert tells_enough(found[0], 5)
+    assert enough_for_clean(found[0], 5)
     paper = next(one for one in found if one.kind == "dark strokes")
     assert (paper.labels, paper.most_frequent, paper.images) == (1, 1.0, 200)
     assert paper.information == pytest.approx(0, abs=1e-6)
-    assert not tells_enough(paper, 5)
+    assert not enough_for_clean(paper, 5)
 
 
 LEAVES = Recognition("dead leaves", 256, 0.1, 0.5, 0.3, 10)
@@ -113,4 +113,4 @@ def test_colour_models_are_shown_photographs_unless_these_tell_them_nothing(
     ],
 )
 def test_what_tells_too_little(changes: dict[str, float], labels: int, enough: bool) -> None:
-    assert tells_enough(replace(LEAVES, **changes), labels) is enough
+    assert enough_for_clean(replace(LEAVES, **changes), labels) is enough
