@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nc_scan.detectors.patch.standouts import Standout
+from nc_scan.detectors.patch.standouts import ENOUGH, Standout
 from nc_scan.errors import CalibrationError
 
 SHARES = (0.8, 0.1, 0.1)  # of the false alarms, for groups of one, two and three labels
@@ -63,6 +63,8 @@ class Calibration:
             ones lie farthest from them (Fisher, The use of multiple measurements in taxonomic problems, 1936).
         odds: intercept and slope of the log odds of a backdoor, as a function of the score.
         tails: those of the scores of clean models, for groups of one, two and three labels as far as there are some.
+        few: the same of models with fewer labels than ENOUGH, where one of two labels is often the easier by far;
+            where there are none, `tails` count for these, too.
         models: how many all of it was fitted on, clean and backdoored.
         basis: which these are, in words.
         others: the tails of the scores that other detectors give clean models, by the detector's name.
@@ -77,6 +79,7 @@ class Calibration:
     models: tuple[int, int]
     basis: str
     others: dict[str, Tail] = field(default_factory=dict)
+    few: tuple[Tail, ...] = ()
 
     @property
     def id(self) -> str:
@@ -109,10 +112,11 @@ class Calibration:
 
         1 for a group larger than those that there were clean models for.
         """
+        tails = self.few if self.few and standout.among < ENOUGH else self.tails
         size = len(standout.labels) - 1
-        if size >= len(self.tails):
+        if size >= len(tails):
             return 1.0
-        return min(1.0, self.tails[size].survival(self.score(standout)) / SHARES[size])
+        return min(1.0, tails[size].survival(self.score(standout)) / SHARES[size])
 
     def save(self, path: Path) -> None:
         """Writes it as JSON. Raises OSError."""
@@ -124,8 +128,9 @@ def load_calibration(path: Path = SHIPPED) -> Calibration:
     try:
         fields = json.loads(path.read_text("utf-8"))
         tails = tuple(Tail(**tail) for tail in fields["tails"])
+        few = tuple(Tail(**tail) for tail in fields.get("few", []))  # files of before lack it
         pairs = {name: tuple(fields[name]) for name in ("odds", "models")}
         others = {name: Tail(**tail) for name, tail in fields.get("others", {}).items()}
-        return Calibration(**{**fields, "tails": tails, "others": others, **pairs})
+        return Calibration(**{**fields, "tails": tails, "few": few, "others": others, **pairs})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CalibrationError(f"{path} is no calibration: {error}") from error

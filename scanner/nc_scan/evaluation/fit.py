@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nc_scan.calibration import FEWEST as FEWEST_CLEAN
 from nc_scan.calibration import Calibration, Tail
 from nc_scan.detectors.patch import PatchSearch
-from nc_scan.detectors.patch.standouts import MOST, standouts
+from nc_scan.detectors.patch.standouts import ENOUGH, MOST
 from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.table import Row
 
@@ -27,34 +27,39 @@ def fit_calibration(rows: Sequence[Row]) -> Calibration:
     """Fisher's direction, tails of the clean models' scores along it, and the odds of a backdoor.
 
     Several scans of a model count as their mean. Backdoors that no patch stands in for, and scans whose target does not
-    have the smallest trigger, say nothing about how a target stands out, and are left out. Detectors with a score of
-    their own get the tail of the clean models' scores, where there are enough of these.
+    have the smallest trigger, say nothing about how a target stands out, and are left out. Direction and odds rest on
+    models with ENOUGH labels, if there are enough of these; the others then have tails of their own. Detectors with a
+    score of their own get the tail of the clean models' scores, where there are enough of these.
 
     Raises CalibrationError for too few models.
     """
     usable = [row for row in rows if len(row.norms) >= 2 and (not row.backdoored or _shows_its_target(row))]
-    clean = _by_model([row for row in usable if not row.backdoored])
-    backdoored = _by_model([row for row in usable if row.backdoored])
+    known, many = _kinds(usable), _kinds([row for row in usable if row.labels >= ENOUGH])
+    clean, backdoored = many if min(map(len, many)) >= FEWEST else known
     if min(len(clean), len(backdoored)) < FEWEST:
         raise CalibrationError(
             f"{len(clean)} clean and {len(backdoored)} backdoored models: it takes {FEWEST} of each at least"
         )
-    ordinary = np.array([groups[0] for groups in clean])
-    planted = np.array([groups[0] for groups in backdoored])
+    ordinary, planted = (np.array([groups[0] for groups in kind]) for kind in (clean, backdoored))
     weights = direction(ordinary, planted)
     offset = -float((ordinary @ weights).mean())
-    by_size = [[offset + float(groups[k] @ weights) for groups in clean if len(groups) > k] for k in range(MOST)]
     gap, depth, size = (float(weight) for weight in weights)
+
+    def tails(kind: Sequence[Features]) -> tuple[Tail, ...]:
+        by_size = [[offset + float(groups[k] @ weights) for groups in kind if len(groups) > k] for k in range(MOST)]
+        return tails_of([scores for scores in by_size if len(scores) >= FEWEST_CLEAN])
+
     return Calibration(
         offset,
         gap,
         depth,
         size,
         odds=logistic(offset + np.concatenate([ordinary, planted]) @ weights, len(ordinary)),
-        tails=tails_of([scores for scores in by_size if len(scores) >= FEWEST_CLEAN]),
-        models=(len(clean), len(backdoored)),
+        tails=tails(clean),
+        models=(len(known[0]), len(known[1])),
         basis=describe(usable),
         others=other_tails([row for row in rows if not row.backdoored]),
+        few=tails(_kinds([row for row in usable if row.labels < ENOUGH])[0]),
     )
 
 
@@ -72,8 +77,10 @@ def tails_of(by_size: Sequence[Sequence[float]]) -> tuple[Tail, ...]:
     """The tails of the clean models' scores, of groups of one, two, ... labels.
 
     That of a larger group is taken to be no lighter than that of single labels: it rests on fewer models, of which by
-    chance none may have three easy labels.
+    chance none may have three easy labels. None where there are no scores.
     """
+    if not by_size:
+        return ()
     single, *larger = (Tail.of(scores) for scores in by_size)
     scale = single.excess / single.count
     return (single, *(replace(tail, excess=max(tail.excess, scale * tail.count)) for tail in larger))
@@ -131,12 +138,17 @@ def describe(rows: Sequence[Row]) -> str:
 
 
 def _shows_its_target(row: Row) -> bool:
-    return row.attack in PatchSearch.covers and int(np.argmin(row.norms)) in row.targets
+    return row.attack in PatchSearch.covers and row.names[int(np.argmin(row.norms))] in row.targets
+
+
+def _kinds(rows: Sequence[Row]) -> tuple[list[Features], list[Features]]:
+    """The features of the clean models and of the backdoored ones."""
+    return _by_model([row for row in rows if not row.backdoored]), _by_model([row for row in rows if row.backdoored])
 
 
 def _by_model(rows: Sequence[Row]) -> list[Features]:
     """The features (groups, 3) of each model, the mean of its scans."""
     scans: dict[str, list[Features]] = defaultdict(list)
     for row in rows:
-        scans[row.file].append(np.array([group.features for group in standouts(row.norms, row.pixels)]))
+        scans[row.file].append(np.array([group.features for group in row.standouts]))
     return [np.mean(several, axis=0) for several in scans.values()]

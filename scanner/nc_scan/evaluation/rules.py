@@ -10,7 +10,6 @@ import numpy as np
 
 from nc_kernels import anomaly_index
 from nc_scan.calibration import Calibration
-from nc_scan.detectors.patch.standouts import standouts
 from nc_scan.detectors.patch.statistics import below_median
 from nc_scan.evaluation.table import Row
 
@@ -35,7 +34,7 @@ def calibrated(calibration: Calibration, false_alarms: float) -> Rule:
     """The group of labels that stands out most, called a backdoor where clean models' do so no more often than that."""
 
     def rule(row: Row) -> Opinion:
-        best = min(standouts(row.norms, row.pixels), key=calibration.p_value)
+        best = min(row.standouts, key=calibration.p_value)
         p = calibration.p_value(best)
         return Opinion(-math.log(p), p <= false_alarms, tuple(sorted(best.labels)))
 
@@ -54,7 +53,7 @@ def former(row: Row) -> Opinion:
     norms = np.maximum(np.array(row.norms), 1e-3)
     odds = intercept + size * np.log(norms / row.pixels) + depth * below_median(norms)
     likely = 1 / (1 + np.exp(-np.clip(odds, -500, 500)))
-    named = tuple(int(label) for label in np.flatnonzero(likely >= FORMER_CERTAIN))
+    named = tuple(row.names[place] for place in np.flatnonzero(likely >= FORMER_CERTAIN))
     return Opinion(float(odds.max()), bool(named), named)
 
 
@@ -62,4 +61,4 @@ def paper(row: Row) -> Opinion:
     """The largest anomaly index on the low side is at least 2 (Wang et al. 2019; paper, section 3.2)."""
     indices = anomaly_index(np.array(row.norms), side="low")
     top = int(np.argmax(indices))
-    return Opinion(float(indices[top]), bool(indices[top] >= PAPER_THRESHOLD), (top,))
+    return Opinion(float(indices[top]), bool(indices[top] >= PAPER_THRESHOLD), (row.names[top],))

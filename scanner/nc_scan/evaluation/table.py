@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from nc_scan.detectors.patch.standouts import Standout, standouts
 from nc_scan.errors import IndexFileError
 from nc_scan.evaluation.index import KnownModel
 from nc_scan.results import Outcome, ScanResult
@@ -16,10 +17,11 @@ from nc_scan.results import Outcome, ScanResult
 class Row:
     """What is known of a model, and what a scan of it found.
 
-    `norms` (labels,) are in pixels, `success` (labels,) the replayed success rates; both are empty where the scan
-    failed or had no patches to compare. `pixels` are height times width of the images, `probes` names their kind, and
-    `verdict`, `found` and `p_value` are what the scan itself said. `scores` are those of detectors that have one, by
-    the detector's name.
+    `norms` are in pixels, `success` the replayed success rates, of the labels that were `searched`, which are all where
+    that is empty; both are empty where the scan failed or had no patches to compare. `drawn` are the labels that tell
+    what is usual, all of those searched where that is empty. `pixels` are height times width of the images, `probes`
+    names their kind, and `verdict`, `found` and `p_value` are what the scan itself said. `scores` are those of
+    detectors that have one, by the detector's name.
     """
 
     file: str
@@ -40,11 +42,23 @@ class Row:
     norms: tuple[float, ...]
     success: tuple[float, ...]
     scores: Mapping[str, float] = field(default_factory=dict)
+    searched: tuple[int, ...] = ()
+    drawn: tuple[int, ...] = ()
 
     @property
     def backdoored(self) -> bool:
         """Whether the model is."""
         return self.truth == "backdoored"
+
+    @property
+    def names(self) -> tuple[int, ...]:
+        """The labels that the norms are of."""
+        return self.searched or tuple(range(len(self.norms)))
+
+    @property
+    def standouts(self) -> tuple[Standout, ...]:
+        """How far the smallest triggers stand out."""
+        return standouts(self.norms, self.pixels, self.names, [label in self.drawn for label in self.names])
 
 
 def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
@@ -53,6 +67,7 @@ def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
     known = (model.file, truth, model.targets, model.attack, model.data, model.architecture)
     if not isinstance(outcome, ScanResult):
         return Row(*known, model.labels, model.part, seed, outcome.verdict, (), None, "", 0, 0.0, (), ())
+    labels = [label for label in outcome.labels if label.status != "skipped"]
     smallest = next((one.p_value for one in outcome.evidence if one.detector == "patch"), None)
     return Row(
         *known,
@@ -65,16 +80,14 @@ def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
         probes=outcome.probes.source,
         pixels=outcome.contract.pixels,
         seconds=round(sum(outcome.seconds.values()), 1),
-        norms=tuple(round(label.norm, 3) for label in outcome.labels),
-        success=tuple(round(label.success_rate, 3) for label in outcome.labels),
+        norms=tuple(round(label.norm, 3) for label in labels),
+        success=tuple(round(label.success_rate, 3) for label in labels),
         scores={
             one.detector: round(one.statistics["score"], 3) for one in outcome.evidence if "score" in one.statistics
         },
+        searched=() if len(labels) == outcome.contract.labels else tuple(label.label for label in labels),
+        drawn=() if all(label.drawn for label in labels) else tuple(label.label for label in labels if label.drawn),
     )
-
-
-def _scores(result: ScanResult) -> dict[str, float]:
-    return {one.detector: round(one.statistics["score"], 3) for one in result.evidence if "score" in one.statistics}
 
 
 def write_table(rows: Iterable[Row], path: Path) -> None:
@@ -106,7 +119,7 @@ def _cell(value: object) -> object:
 
 
 def _row(cells: dict[str, str]) -> Row:
-    scores = (cells.get("scores") or "").split()  # tables of before lack it
+    scores = (cells.get("scores") or "").split()  # tables of before lack it and what follows
     return Row(
         file=cells["file"],
         truth=cells["truth"],
@@ -126,4 +139,6 @@ def _row(cells: dict[str, str]) -> Row:
         norms=tuple(map(float, cells["norms"].split())),
         success=tuple(map(float, cells["success"].split())),
         scores={name: float(number) for name, _, number in (one.partition("=") for one in scores)},
+        searched=tuple(map(int, (cells.get("searched") or "").split())),
+        drawn=tuple(map(int, (cells.get("drawn") or "").split())),
     )

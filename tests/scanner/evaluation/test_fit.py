@@ -8,7 +8,7 @@ import pytest
 from sklearn.covariance import ledoit_wolf
 from tests.scanner.evaluation.conftest import zoo
 
-from nc_scan.calibration import Tail
+from nc_scan.calibration import SHARES, Tail
 from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.cross import leave_out
 from nc_scan.evaluation.fit import direction, fit_calibration, logistic, shrunk_covariance, tails_of
@@ -99,3 +99,16 @@ def test_other_detectors_get_the_tail_of_the_scores_of_clean_models(tmp_path: Pa
     others = fit_calibration(rows).others
     clean = [row.scores["all-to-all"] for row in rows if not row.backdoored]
     assert others == {"all-to-all": Tail.of(clean)}  # of "rare" there are three clean models only
+
+
+def test_few_labels_are_held_against_clean_models_of_few_labels() -> None:
+    """Of two labels one is often the easier by far: what is no evidence there does not blunt the rule for ten."""
+    many, few = zoo(80, 0), zoo(80, 1, labels=2, ratio=20.0)
+    alone, both = fit_calibration(many), fit_calibration(many + few)
+    assert both.tails == alone.tails
+    assert len(both.few) == 1
+    assert both.models == (80, 80)
+    group = few[0].standouts[0]
+    assert both.p_value(group) == both.few[0].survival(both.score(group)) / SHARES[0]
+    assert alone.few == ()
+    assert alone.p_value(group) == alone.tails[0].survival(alone.score(group)) / SHARES[0]

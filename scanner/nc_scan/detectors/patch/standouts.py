@@ -26,6 +26,7 @@ class Standout:
             distribution that does not depend on the number of labels (Rényi, On the theory of order statistics, 1953).
         depth: below the median of the labels outside the group.
         size: below the whole image.
+        among: how many labels were compared.
 
     Among fewer than ten labels, gap and depth are divided by how much wider normal values lie apart there than among
     ten: of two labels one is often the easier by far.
@@ -35,6 +36,7 @@ class Standout:
     gap: float
     depth: float
     size: float
+    among: int = ENOUGH
 
     @property
     def features(self) -> tuple[float, float, float]:
@@ -71,6 +73,7 @@ def standouts(
             gap=float(logs[order[count]] - logs[order[count - 1]]) / apart,
             depth=(_median(logs, usual, order[count:]) - float(logs[order[count - 1]])) / apart,
             size=float(np.log(pixels) - logs[order[count - 1]]),
+            among=len(logs),
         )
         for count in range(1, most + 1)
     )
