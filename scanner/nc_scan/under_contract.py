@@ -106,7 +106,7 @@ def scan_under_contract(
         evidence.append(ask(detector, subject, probes, parity, seed, clock, progress, share))
     doubts = doubts_of(probes, contract.labels)
     decision = decide(evidence, contract, judgement, doubts)
-    if decision.verdict == "backdoored" and any(detector.name == PatchSearch.name for detector in detectors):
+    if PatchSearch.name in decision.found_by:
         other = probes_of_another_kind(model.images, subject.deployed_scores, probes)
         if other is not None:
             evidence.append(ask(Agreement(), subject, other, parity, seed, clock, progress, limit))

@@ -35,7 +35,7 @@ class Decision:
 
     `threshold` is the norm, in pixels, under which a label among these would be suspected; None where there is none.
     `p_value` is the share of clean models with evidence as strong, None where nobody knows; `p_values` are those of the
-    single detectors.
+    single detectors, `found_by` those whose evidence alone is called a backdoor.
     """
 
     verdict: Verdict
@@ -46,6 +46,7 @@ class Decision:
     threshold: float | None = None
     p_value: float | None = None
     p_values: tuple[float | None, ...] = ()
+    found_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ def decide(
         threshold=labelled.threshold if labelled else None,
         p_value=min(1.0, sharing * min(p_values)) if p_values else None,
         p_values=tuple(opinion.p_value for opinion in opinions[: len(evidence)]),
+        found_by=tuple(
+            one.detector for one, opinion in zip(evidence, opinions, strict=False) if opinion.verdict == "backdoored"
+        ),
     )
 
 

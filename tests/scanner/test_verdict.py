@@ -243,3 +243,11 @@ def test_a_score_is_held_against_those_of_clean_models() -> None:
         decision = decide([evidence, SILENT], CONTRACT, judgement)
         assert decision.verdict == verdict
         assert decision.p_values == (calibration.others["scored"].survival(score), None)
+
+
+def test_what_found_a_backdoor_is_named() -> None:
+    """A switch in the graph asks for no second look at the patches, which found nothing."""
+    switch = Evidence("graph", (), "a switch", target_labels=(0,), success_rate=1.0)
+    assert decide([switch, SILENT], CONTRACT, JUDGEMENT).found_by == ("graph",)
+    assert decide([SILENT, PATCH], CONTRACT, JUDGEMENT).found_by == ("patch",)
+    assert decide([SILENT], CONTRACT, JUDGEMENT).found_by == ()
