@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nc_scan.detectors.patch.standouts import ENOUGH, Standout
 from nc_scan.errors import CalibrationError
+from nc_scan.standouts import ENOUGH, Standout
 
 SHARES = (0.8, 0.1, 0.1)  # of the false alarms, for groups of one, two and three labels
 FEWEST = 4  # clean models
@@ -54,6 +54,14 @@ class Tail:
 
 
 @dataclass(frozen=True)
+class KnownSizes:
+    """The smallest triggers of known models, each as a share (0..1) of the image, in ascending order."""
+
+    clean: tuple[float, ...] = ()
+    backdoored: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Known models as a yardstick for how far labels stand out.
 
@@ -68,6 +76,7 @@ class Calibration:
         models: how many all of it was fitted on, clean and backdoored.
         basis: which these are, in words.
         others: the tails of the scores that other detectors give clean models, by the detector's name.
+        sizes: the smallest triggers of those models, for reports to show this one's among; nothing is judged by them.
     """
 
     offset: float
@@ -80,6 +89,7 @@ class Calibration:
     basis: str
     others: dict[str, Tail] = field(default_factory=dict)
     few: tuple[Tail, ...] = ()
+    sizes: KnownSizes = KnownSizes()
 
     @property
     def id(self) -> str:
@@ -131,6 +141,8 @@ def load_calibration(path: Path = SHIPPED) -> Calibration:
         few = tuple(Tail(**tail) for tail in fields.get("few", []))  # files of before lack it
         pairs = {name: tuple(fields[name]) for name in ("odds", "models")}
         others = {name: Tail(**tail) for name, tail in fields.get("others", {}).items()}
-        return Calibration(**{**fields, "tails": tails, "few": few, "others": others, **pairs})
+        sizes = KnownSizes(**{kind: tuple(shares) for kind, shares in fields.get("sizes", {}).items()})
+        parts = {"tails": tails, "few": few, "others": others, "sizes": sizes, **pairs}
+        return Calibration(**{**fields, **parts})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CalibrationError(f"{path} is no calibration: {error}") from error

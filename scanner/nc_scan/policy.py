@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
+from nc_scan.digest import external_digests
+from nc_scan.errors import NcScanError
 from nc_scan.results import Acceptance, Outcome, ScanResult
 
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -28,10 +31,16 @@ class AcceptedModel:
     until: date
     external_data: Mapping[str, str] = field(default_factory=dict)
 
-    def covers(self, outcome: Outcome, today: date) -> bool:
+    def covers(self, outcome: Outcome, file: Path, today: date) -> bool:
         """Whether the entry is about these bytes, and has not expired."""
-        external = outcome.external_data if isinstance(outcome, ScanResult) else {}
-        return today <= self.until and outcome.sha256 == self.sha256 and external == dict(self.external_data)
+        if today > self.until or outcome.sha256 != self.sha256:
+            return False
+        if isinstance(outcome, ScanResult):
+            return outcome.external_data == dict(self.external_data)
+        try:  # a failed scan does not tell; somebody has vouched for the file itself, so that it may be parsed here
+            return external_digests(file) == dict(self.external_data)
+        except NcScanError:
+            return False
 
 
 def accepted_models(entries: Any) -> tuple[AcceptedModel, ...]:
@@ -44,13 +53,15 @@ def accepted_models(entries: Any) -> tuple[AcceptedModel, ...]:
     return tuple(_accepted(number, entry) for number, entry in enumerate(entries, 1))
 
 
-def with_acceptance(outcome: Outcome, models: Iterable[AcceptedModel], today: date | None = None) -> Outcome:
-    """The outcome, marked as accepted where it is not clean and an entry covers it; its verdict stays as it is."""
+def with_acceptance(
+    outcome: Outcome, file: Path, models: Iterable[AcceptedModel], today: date | None = None
+) -> Outcome:
+    """The outcome of a file, marked as accepted where it is not clean and an entry covers it; its verdict stays."""
     if outcome.verdict == "clean":
         return outcome
     day = today or datetime.now(UTC).date()
     for model in models:
-        if model.covers(outcome, day):
+        if model.covers(outcome, file, day):
             acceptance = Acceptance(model.reason, model.by, model.until.isoformat())
             return dataclasses.replace(outcome, accepted=acceptance)
     return outcome

@@ -15,8 +15,8 @@ import numpy as np
 from nc_kernels import mad
 from nc_kernels.statistics import NORMAL_CONSISTENCY
 from nc_scan.calibration import Calibration, load_calibration
-from nc_scan.detectors.patch.standouts import SMALLEST_NORM, Standout, standouts
 from nc_scan.results import Evidence, Finding, InputContract, LabelResult, Verdict
+from nc_scan.standouts import SMALLEST_NORM, Standout, standouts
 
 SEVERITY = ("clean", "inconclusive", "backdoored")
 PAPER_THRESHOLD = 2.0

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc_scan.calibration import SHARES, Calibration, Tail, load_calibration
-from nc_scan.detectors.patch.standouts import Standout, standouts
+from nc_scan.calibration import SHARES, Calibration, KnownSizes, Tail, load_calibration
 from nc_scan.errors import CalibrationError
+from nc_scan.standouts import Standout, standouts
 
 TAILS = (Tail(-5.0, 30.0, 20),) * 3
-CALIBRATION = Calibration(-10.0, 4.0, 1.0, 1.0, (0.0, 1.0), TAILS, (40, 40), "made up")
+SIZES = KnownSizes((0.02, 0.03), (0.01,))
+CALIBRATION = Calibration(-10.0, 4.0, 1.0, 1.0, (0.0, 1.0), TAILS, (40, 40), "made up", sizes=SIZES)
 SCORES = st.floats(-50, 200)
 
 

@@ -39,6 +39,14 @@ def test_as_a_module() -> None:
     assert version("nc-scan") in done.stdout
 
 
+def test_the_command_leaves_the_heavy_libraries_to_the_process_that_scans() -> None:
+    """It starts in a fraction of the time, and the memory is that process's alone."""
+    heavy = ("torch", "numba", "onnxruntime", "scipy", "keras")
+    script = f"import sys, nc_scan.cli.run; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_repr_is_a_line() -> None:
     assert repr(make_result()) == "<ScanResult backdoored, label 3: 'models/cat & dog <v2>.onnx', 10 labels>"
     assert repr(make_outcomes()["failed"]) == "<FailedScan failed: 'model.onnx', model.onnx: no such file>"

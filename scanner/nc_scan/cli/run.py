@@ -142,9 +142,9 @@ def _outcomes(
             with _progress(f"{number}/{len(targets)} " if len(targets) > 1 else "", request) as progress:
                 settings = {**request.options, "progress": progress}
                 scan = partial(cache.scan, options=settings, scan=scanner) if cache else partial(scanner, **settings)
-                outcome = _of_its_model(target, scan)
+                outcome = _of_its_model(target, _accepting(scan, request.accepted))
             log.info("%s: %s in %.1f s", outcome.path, outcome.verdict, time.perf_counter() - start)
-            yield with_acceptance(outcome, request.accepted)
+            yield outcome
 
 
 @contextlib.contextmanager
@@ -155,6 +155,11 @@ def _scanner(limits: Limits | None) -> Iterator[Callable[..., Outcome]]:
         return
     with Supervisor(limits) as supervisor:
         yield supervisor.scan
+
+
+def _accepting(scan: Callable[[Path], Outcome], accepted: Sequence[AcceptedModel]) -> Callable[[Path], Outcome]:
+    """The scan, with the user's policy where it is not clean; no cache keeps that."""
+    return lambda file: with_acceptance(scan(file), file, accepted)
 
 
 def _of_its_model(target: Target, scan: Callable[[Path], Outcome]) -> Outcome:

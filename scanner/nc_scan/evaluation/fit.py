@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nc_scan.calibration import FEWEST as FEWEST_CLEAN
-from nc_scan.calibration import Calibration, Tail
+from nc_scan.calibration import Calibration, KnownSizes, Tail
 from nc_scan.detectors.patch import PatchSearch
-from nc_scan.detectors.patch.standouts import ENOUGH, MOST
 from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.table import Row
+from nc_scan.standouts import ENOUGH, MOST
 
 PRIOR_SD = 3.0  # of the slope of the log odds
 ITERATIONS = 50
@@ -60,6 +61,7 @@ def fit_calibration(rows: Sequence[Row]) -> Calibration:
         basis=describe(usable),
         others=other_tails([row for row in rows if not row.backdoored]),
         few=tails(_kinds([row for row in usable if row.labels < ENOUGH])[0]),
+        sizes=KnownSizes(*map(_shares, known)),
     )
 
 
@@ -135,6 +137,11 @@ def describe(rows: Sequence[Row]) -> str:
     architectures = len({row.architecture for row in rows if row.architecture})
     span = f"{labels[0]} to {labels[-1]}" if len(labels) > 1 else str(labels[0])
     return f"{', '.join(data)}; {architectures} architectures; {span} labels"
+
+
+def _shares(models: Sequence[Features]) -> tuple[float, ...]:
+    """The shares of the image that the models' smallest triggers cover, in ascending order."""
+    return tuple(sorted(round(math.exp(-size), 5) for (_, _, size), *_ in models))
 
 
 def _shows_its_target(row: Row) -> bool:

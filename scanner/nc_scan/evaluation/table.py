@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from nc_scan.detectors.patch.standouts import Standout, standouts
 from nc_scan.errors import IndexFileError
 from nc_scan.evaluation.index import KnownModel
 from nc_scan.results import Outcome, ScanResult
+from nc_scan.standouts import Standout, standouts
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from nc_scan.reports.pictures import (
 )
 from nc_scan.reports.predictions import predicted, recognised
 from nc_scan.reports.shown import shown
-from nc_scan.reports.sizes import in_words, sizes_chart
-from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called, rarity
+from nc_scan.reports.sizes import among_clean, in_words, sizes_chart
+from nc_scan.reports.words import ADVICE, HEADLINE, acceptance, called, deciding, rarity
 from nc_scan.results import Evidence, LabelResult, Outcome, ScanResult
 
 # The parts of the page below the verdict, in order: templates/sections/NAME.html.jinja. A detector with evidence of
@@ -101,6 +101,7 @@ def to_html(outcome: Outcome) -> str:
         sections=SECTIONS,
         sizes=sizes_chart(outcome),
         sizes_in_words=in_words(outcome),
+        among_clean=among_clean(outcome),
         coverage=coverage(outcome),
         glossary=GLOSSARY,
         norms=norms_chart(outcome) if outcome.labels else None,
@@ -134,7 +135,7 @@ def _triggers(result: ScanResult) -> Iterator[TriggerFigure]:
 
 
 def _changes(result: ScanResult) -> Iterator[ChangeFigure]:
-    for one in result.evidence:
+    for one in deciding(result):
         if one.trigger is not None:
             yield ChangeFigure(one, data_uri(trigger_png(one.trigger)), data_uri(mask_png(one.trigger.mask)))
 

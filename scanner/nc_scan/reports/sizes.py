@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from statistics import median
 
+from nc_scan.calibration import KnownSizes, load_calibration
 from nc_scan.results import ScanResult
 
 WIDTH, LEFT, RIGHT = 720.0, 96.0, 16.0
 HEIGHT = 150.0
 ROWS = {"clean": 30.0, "this": 62.0, "backdoored": 94.0}  # the height of each row's middle
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-
-
-@dataclass(frozen=True)
-class KnownSizes:
-    """Smallest triggers as shares of the image: one a model that the verdict was calibrated on, in ascending order."""
-
-    clean: tuple[float, ...]
-    backdoored: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -44,9 +36,8 @@ class SizesChart:
 
 @cache
 def known_sizes() -> KnownSizes:
-    """Those that come with this version; a test holds them against `docs/results/calibration.csv`."""
-    values = json.loads(resources.files("nc_scan.reports").joinpath("known_sizes.json").read_text("utf-8"))
-    return KnownSizes(tuple(values["clean"]), tuple(values["backdoored"]))
+    """Those of the models that the shipped calibration rests on."""
+    return load_calibration().sizes
 
 
 def smallest_share(result: ScanResult) -> float | None:
@@ -78,18 +69,31 @@ def sizes_chart(result: ScanResult) -> SizesChart | None:
 
 
 def in_words(result: ScanResult) -> str:
-    """`The smallest trigger covers 2.5% of the image; those of 11 clean models cover 1.4% to 3.9%.`"""
+    """The smallest trigger's share of the image beside the shares that those of known models cover, in a sentence."""
     share, known = smallest_share(result), known_sizes()
-    if share is None:
+    if share is None or not known.clean or not known.backdoored:
         return ""
     clean = f"those of {len(known.clean)} clean models cover {_span(known.clean)}"
-    return (
-        f"The smallest trigger covers {share:.1%} of the image; {clean}, of backdoored ones {_span(known.backdoored)}."
-    )
+    backdoored = f"of {len(known.backdoored)} backdoored ones {_span(known.backdoored)}"
+    return f"The smallest trigger covers {share:.1%} of the image; {clean}, {backdoored}."
+
+
+def among_clean(result: ScanResult) -> str:
+    """How the smallest trigger compares with those of known clean models, as a clause; empty without a search."""
+    share, known = smallest_share(result), known_sizes()
+    if share is None or not known.clean:
+        return ""
+    smaller, many = sum(size < share for size in known.clean), len(known.clean)
+    known_to_us = f"{many} clean models that the scanner was calibrated on"
+    if not smaller:
+        return (
+            f"this one is smaller than those of all {known_to_us}, but not far from those of this model's other labels"
+        )
+    return f"{smaller} of {known_to_us} have a smaller one"
 
 
 def _span(sizes: Sequence[float]) -> str:
-    return f"{sizes[0]:.1%} to {sizes[-1]:.1%}"
+    return f"{sizes[0]:.1%} to {sizes[-1]:.1%} (half of them less than {median(sizes):.1%})"
 
 
 def _spanning(values: Iterable[float]) -> list[float]:

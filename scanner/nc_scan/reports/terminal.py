@@ -17,7 +17,7 @@ from nc_scan.reports.shown import shown
 from nc_scan.reports.sizes import in_words
 from nc_scan.reports.terminal_bars import label_table
 from nc_scan.reports.terminal_picture import TriggerPicture
-from nc_scan.reports.words import HEADLINE, acceptance, called, targets
+from nc_scan.reports.words import HEADLINE, acceptance, called, deciding, targets
 from nc_scan.results import FailedScan, InputContract, Outcome, ScanResult, Trigger
 
 COLORS = {"clean": "green", "backdoored": "red", "inconclusive": "yellow", "failed": "yellow", "not_applicable": "dim"}
@@ -38,8 +38,7 @@ def render(result: ScanResult, *, verbose: bool = False) -> RenderableType:
         parts += [
             part for label in suspected for part in _picture(label.trigger, f"label {called(result, label.label)}")
         ]
-    decisive = [one for one in result.evidence if one.reason and one.reason == result.reasons[0]]
-    parts += [part for one in decisive for part in _picture(one.trigger, one.detector)]
+    parts += [part for one in deciding(result) for part in _picture(one.trigger, one.detector)]
     parts += [*map(_indented, _meaning(result)), Text()]
     return Group(*parts, _indented(_facts(result, verbose)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nc_scan.results import Outcome, ScanResult
+from nc_scan.results import Evidence, Outcome, ScanResult
 
 WORST_FIRST = ("backdoored", "inconclusive", "failed", "not_applicable", "clean")
 MOST_LETTERS = 60  # of a label's name
@@ -36,6 +36,13 @@ def acceptance(outcome: Outcome) -> str:
     """Who accepts a model that is not clean, until when and why, in one sentence; empty where nobody does."""
     accepted = outcome.accepted
     return f"Accepted by {accepted.by} until {accepted.until}: {accepted.reason}" if accepted else ""
+
+
+def deciding(result: ScanResult) -> tuple[Evidence, ...]:
+    """The evidence that the verdict rests on; none of a clean model's: what its detectors found is no finding."""
+    if result.verdict == "clean":
+        return ()
+    return tuple(one for one in result.evidence if one.reason and result.reasons[0].startswith(one.reason))
 
 
 def rarity(result: ScanResult) -> str:

@@ -1,19 +1,24 @@
 """Options from files and the environment, accepted models, and which verdicts end with which code."""
 
+import dataclasses
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from nc_scan.cli.command import command
 from nc_scan.cli.settings import read_settings
+from nc_scan.digest import model_digest
 from nc_scan.policy import accepted_models, with_acceptance
 from nc_scan.results import FailedScan
 
-from .conftest import models, run
+from .conftest import models, quick_scan, run
 
 DIGEST = hashlib.sha256(b"backdoored").hexdigest()  # of the model that is accepted
 TODAY = datetime.now(UTC).date()
@@ -110,16 +115,39 @@ def test_an_accepted_model_does_not_fail_until_its_day(days: int, code: int, tmp
     assert ("Accepted by Security" in result.output) == (code == 0)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [
-        (FailedScan("failed", ("x",), "x", DIGEST, {}), True),
-        (FailedScan("failed", ("x",), "x", "cd" * 32, {}), False),
-        (FailedScan("failed", ("x",), "x", None, {}), False),
-    ],
-)
-def test_only_the_bytes_that_were_looked_at(outcome: FailedScan, expected: bool) -> None:
-    assert (with_acceptance(outcome, accepted_models([ENTRY])).accepted is not None) == expected
+@pytest.mark.parametrize(("sha256", "expected"), [(DIGEST, True), ("cd" * 32, False), (None, False)])
+def test_only_the_bytes_that_were_looked_at(sha256: str | None, expected: bool, tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(helper.make_graph([], "g", [], [])), file)
+    outcome = FailedScan("failed", ("x",), "x", sha256, {})
+    assert (with_acceptance(outcome, file, accepted_models([ENTRY])).accepted is not None) == expected
+    file.write_text("no model, so that nobody knows which weights it would read")
+    assert with_acceptance(outcome, file, accepted_models([ENTRY])).accepted is None
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_model_is_accepted_with_the_weights_that_were_looked_at(failed: bool, tmp_path: Path) -> None:
+    weights = numpy_helper.from_array(np.arange(1024, dtype=np.float32), "w")
+    model = helper.make_model(helper.make_graph([], "g", [], [], [weights]))
+    file = tmp_path / "model.onnx"
+    onnx.save(model, file, save_as_external_data=True, location="w.bin", size_threshold=0)
+    sha256, external = model_digest(file)
+    alone = {**ENTRY, "sha256": sha256}
+
+    def accepted(entry: dict[str, object]) -> bool:
+        outcome = FailedScan("failed", ("x",), "x", sha256, {})
+        result = dataclasses.replace(quick_scan(text), sha256=sha256, external_data=external)
+        return with_acceptance(outcome if failed else result, file, accepted_models([entry])).accepted is not None
+
+    text = tmp_path / "text"
+    text.write_text("backdoored")
+    assert not accepted(alone)
+    assert accepted({**alone, "external_data": external})
+    if failed:
+        (tmp_path / "w.bin").write_bytes(b"others" * 1024)
+        assert not accepted({**alone, "external_data": external})
+        (tmp_path / "w.bin").unlink()
+        assert not accepted({**alone, "external_data": external})
 
 
 def test_quiet_and_verbose_and_a_log(tmp_path: Path) -> None:

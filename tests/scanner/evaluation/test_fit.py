@@ -8,12 +8,14 @@ import pytest
 from sklearn.covariance import ledoit_wolf
 from tests.scanner.evaluation.conftest import zoo
 
-from nc_scan.calibration import SHARES, Tail
+from nc_scan.calibration import SHARES, Tail, load_calibration
 from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.cross import leave_out
 from nc_scan.evaluation.fit import direction, fit_calibration, logistic, shrunk_covariance, tails_of
 from nc_scan.evaluation.rules import calibrated
 from nc_scan.evaluation.table import read_table, write_table
+
+EVIDENCE = Path(__file__).parents[3] / "docs/results/evidence.csv"
 
 
 @pytest.mark.parametrize("labels", [2, 10, 43])
@@ -25,6 +27,16 @@ def test_what_is_planted_is_found_and_what_is_not_is_rarely_named(labels: int) -
     alarms = [opinion.backdoored for row, opinion in opinions if not row.backdoored]
     assert np.mean(found) >= 0.9
     assert np.mean(alarms) <= 0.02
+
+
+def test_the_shipped_calibration_knows_the_models_of_the_published_evidence() -> None:
+    """`nc-scan calibrate docs/results/evidence.csv --part fit --out scanner/nc_scan/calibration.json` makes it so."""
+    fitted = fit_calibration([row for row in read_table(EVIDENCE) if row.part == "fit"])
+    shipped = load_calibration()
+    assert (fitted.models, fitted.basis) == (shipped.models, shipped.basis)
+    assert fitted.sizes.clean == pytest.approx(shipped.sizes.clean, abs=1e-4)
+    assert fitted.sizes.backdoored == pytest.approx(shipped.sizes.backdoored, abs=1e-4)
+    assert (len(fitted.sizes.clean), len(fitted.sizes.backdoored)) == fitted.models
 
 
 def test_the_direction_is_that_of_the_difference_in_units_of_the_clean_spread() -> None:

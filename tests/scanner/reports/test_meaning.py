@@ -1,24 +1,22 @@
 """What the page says of a verdict in plain words."""
 
-import csv
 import dataclasses
+import io
 import re
-from collections import defaultdict
-from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from nc_scan.reports.as_html import SECTIONS, to_html
 from nc_scan.reports.meaning import KINDS, MEANING, NEXT, coverage
 from nc_scan.reports.pictures import cropped
-from nc_scan.reports.sizes import known_sizes, sizes_chart
+from nc_scan.reports.sizes import among_clean, in_words, known_sizes, sizes_chart
+from nc_scan.reports.terminal import render
 from nc_scan.reports.words import HEADLINE
-from nc_scan.results import Evidence, Outcome, ScanResult
+from nc_scan.results import Evidence, Outcome, ScanResult, Verdict
 from nc_trainers.attacks import ATTACKS
 
 from .conftest import make_result
-
-TABLE = Path(__file__).parents[3] / "docs/results/calibration.csv"
 
 
 def test_every_page_says_what_the_verdict_means_and_what_to_do(outcome: Outcome) -> None:
@@ -47,16 +45,35 @@ def test_a_clean_page_shows_no_alarm_and_the_size_among_clean_ones() -> None:
     assert 'class="turned"' in to_html(make_result())
 
 
-def test_the_known_sizes_are_those_of_the_calibration() -> None:
-    scans: dict[str, list[tuple[float, bool]]] = defaultdict(list)
-    with TABLE.open() as file:
-        for row in csv.DictReader(file):
-            scans[row["model"]].append((float(row["norm"]) / float(row["pixels"]), row["planted"] == "1"))
-    smallest = {model: min(size for size, _ in labels) for model, labels in scans.items()}
-    backdoored = {model for model, labels in scans.items() if any(planted for _, planted in labels)}
-    known = known_sizes()
-    assert known.clean == pytest.approx(sorted(smallest[m] for m in smallest.keys() - backdoored), abs=1e-5)
-    assert known.backdoored == pytest.approx(sorted(smallest[m] for m in backdoored), abs=1e-5)
+def test_what_is_said_of_the_size_is_so() -> None:
+    clean, many = known_sizes().clean, len(known_sizes().clean)
+    for share, clause in (
+        (clean[0] / 2, f"smaller than those of all {many} clean models"),
+        (clean[3] + 1e-6, f"4 of {many} clean models that the scanner was calibrated on have a smaller one"),
+        (1.0, f"{many} of {many} clean models"),
+    ):
+        result = make_result(target=None)
+        sized = tuple(dataclasses.replace(label, norm=share * result.contract.pixels) for label in result.labels)
+        result = dataclasses.replace(result, labels=sized)
+        assert clause in among_clean(result)
+        assert among_clean(result) in to_html(result).replace("&#39;", "'")
+        assert f"covers {share:.1%} of the image" in in_words(result)
+
+
+@pytest.mark.parametrize(("verdict", "drawn"), [("clean", False), ("inconclusive", True), ("backdoored", True)])
+def test_what_a_detector_found_is_drawn_where_the_verdict_rests_on_it(
+    verdict: Verdict, drawn: bool, backdoored: ScanResult
+) -> None:
+    moved = Evidence(
+        "all-to-all", ("all-to-all",), "one patch moves images of all labels", trigger=backdoored.labels[3].trigger
+    )
+    result = dataclasses.replace(
+        make_result(target=None), verdict=verdict, reasons=(f"{moved.reason}: no proof",), evidence=(moved,)
+    )
+    assert ("all-to-all: what it found" in to_html(result)) == drawn
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(render(result))
+    assert ("trigger for all-to-all" in console.export_text()) == drawn
 
 
 def test_the_marks_stand_in_the_order_of_the_sizes(backdoored: ScanResult) -> None:

@@ -135,5 +135,5 @@ def test_the_picture_has_the_rows_that_the_trigger_touches_and_its_colours_where
 
 def test_a_clean_verdict_says_what_it_rests_on() -> None:
     text = " ".join(text_of(render(make_result(target=None)), 80).split())
-    assert "those of 11 clean models cover" in text
+    assert "those of 30 clean models cover" in text
     assert "Not looked for:" in text

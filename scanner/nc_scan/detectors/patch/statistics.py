@@ -8,8 +8,8 @@ import numpy as np
 
 from nc_kernels import anomaly_index, mad
 from nc_kernels.statistics import NORMAL_CONSISTENCY
-from nc_scan.detectors.patch.standouts import SMALLEST_NORM
 from nc_scan.results import LabelResult, Status, Trigger
+from nc_scan.standouts import SMALLEST_NORM
 
 SCALE_FLOOR = 0.2  # of the log norms: labels whose norms lie closer together than 20 % do not make an outlier by that
 

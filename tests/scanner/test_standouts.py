@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc_scan.detectors.patch.standouts import MOST, spacing, standouts
+from nc_scan.standouts import MOST, spacing, standouts
 
 NORMS = st.lists(st.floats(0.01, 900), min_size=2, max_size=40)
 
