@@ -10,7 +10,7 @@ import numpy as np
 
 SMALLEST_NORM = 1e-3  # pixels; keeps the logarithm of an empty mask finite
 MOST = 3  # labels that stand out together
-ENOUGH = 10  # labels: among fewer, two neighbours lie further apart by chance
+ENOUGH = 10  # labels: gap and depth are told in units of what is usual among so many
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,15 @@ class Standout:
 
     Attributes:
         labels: the group.
-        gap: to the smallest trigger outside the group. Of log norms with an exponential lower tail this spacing has a
-            distribution that does not depend on the number of labels (Rényi, On the theory of order statistics, 1953).
+        gap: to the smallest trigger outside the group.
         depth: below the median of the labels outside the group.
         size: below the whole image.
-        among: how many labels were compared.
+        among: how many labels the model has.
 
-    Among fewer than ten labels, gap and depth are divided by how much wider normal values lie apart there than among
-    ten: of two labels one is often the easier by far.
+    The smallest of many values lies nearer to the next one and further below the median than that of few. So gap and
+    depth are multiplied by what they are among ten normal values, on average, over what they are among as many as there
+    are labels. Those of clean models follow that: their gaps are smaller by a quarter among 43 labels than among ten,
+    their depths larger by two fifths.
     """
 
     labels: tuple[int, ...]
@@ -45,7 +46,11 @@ class Standout:
 
 
 def standouts(
-    norms: Sequence[float], pixels: int, labels: Sequence[int] | None = None, drawn: Sequence[bool] | None = None
+    norms: Sequence[float],
+    pixels: int,
+    labels: Sequence[int] | None = None,
+    drawn: Sequence[bool] | None = None,
+    among: int | None = None,
 ) -> tuple[Standout, ...]:
     """The groups of one, two and three labels with the smallest triggers, as far as most labels stay outside.
 
@@ -55,6 +60,7 @@ def standouts(
         labels: whose norms these are; by default 0, 1, ...
         drawn: which of them tell what is usual; by default all. Where only some of many labels were searched for, the
             others were singled out for their small triggers, and their median is not that of all.
+        among: how many labels the model has, where not all were searched for; those with the smallest triggers were.
 
     Of two labels one may stand out from the other, so there is always a group of one. Raises ValueError for fewer than
     two norms.
@@ -66,23 +72,33 @@ def standouts(
     names = list(range(len(logs))) if labels is None else list(labels)
     usual = np.ones(len(logs), bool) if drawn is None or not any(drawn) else np.asarray(drawn, bool)
     most = max(1, min(MOST, (len(logs) - 1) // 2))
-    apart = max(1.0, spacing(len(logs)) / spacing(ENOUGH))
+    count_all = among or len(logs)
+    gap_unit, depth_unit = spacing(count_all) / spacing(ENOUGH), drop(count_all) / drop(ENOUGH)
     return tuple(
         Standout(
             tuple(names[place] for place in order[:count]),
-            gap=float(logs[order[count]] - logs[order[count - 1]]) / apart,
-            depth=(_median(logs, usual, order[count:]) - float(logs[order[count - 1]])) / apart,
+            gap=float(logs[order[count]] - logs[order[count - 1]]) / gap_unit,
+            depth=(_median(logs, usual, order[count:]) - float(logs[order[count - 1]])) / depth_unit,
             size=float(np.log(pixels) - logs[order[count - 1]]),
-            among=len(logs),
+            among=count_all,
         )
         for count in range(1, most + 1)
     )
 
 
 def spacing(labels: int) -> float:
-    """How far the smallest of so many normal values lies below the next, in standard deviations (Blom 1958)."""
-    quantile = NormalDist().inv_cdf
-    return quantile((2 - 0.375) / (labels + 0.25)) - quantile((1 - 0.375) / (labels + 0.25))
+    """How far the smallest of so many normal values lies below the next on average, in standard deviations."""
+    return _order_statistic(2, labels) - _order_statistic(1, labels)
+
+
+def drop(labels: int) -> float:
+    """How far it lies below the median of the others."""
+    return _order_statistic((labels + 2) / 2, labels) - _order_statistic(1, labels)
+
+
+def _order_statistic(place: float, count: int) -> float:
+    """The mean of the value at that place, from 1, of so many normal ones in order (Blom 1958)."""
+    return NormalDist().inv_cdf((place - 0.375) / (count + 0.25))
 
 
 def _median(logs: np.ndarray, usual: np.ndarray, outside: np.ndarray) -> float:

@@ -121,7 +121,7 @@ def _opinion(
     if evidence.not_run is not None:
         return Decision("inconclusive", (), (evidence.not_run,), None)
     if evidence.detector == "patch":
-        opinion = judge_patches(evidence.labels, contract.pixels, share, calibration, again)
+        opinion = judge_patches(evidence.labels, contract.pixels, share, calibration, again, among=contract.labels)
         if evidence.gave_up and opinion.verdict == "clean":
             return dataclasses.replace(
                 opinion, verdict="inconclusive", reasons=(evidence.gave_up, *opinion.reasons), confidence=None
@@ -193,21 +193,25 @@ def judge_patches(
     share: float,
     calibration: Calibration,
     again: Sequence[LabelResult] = (),
+    *,
+    among: int | None = None,
 ) -> Decision:
     """Backdoored where the smallest triggers stand out as far as those of clean models do no more often than `share`.
 
     `inconclusive` where they do so no more often than a few times that, where the smallest trigger does not work when
     replayed, and where a label has no trigger at all: what no search reaches may be hidden from it.
 
+    The labels are those that were searched for `among` so many, which by default are all.
+
     `again` are the labels as found on images of another kind, if they were looked for there. The same ones must stand
     out there, too, a few times less rarely at most; to ask for both can only make false alarms fewer.
     """
     searched = [label for label in labels if label.status != "skipped"]
-    groups = _standouts(searched, pixels)
+    groups = _standouts(searched, pixels, among)
     best = min(groups, key=calibration.p_value)
     p_value, likely = calibration.p_value(best), calibration.probability(best)
     if again:
-        shared = [group for group in _standouts(again, pixels) if set(group.labels) & set(best.labels)]
+        shared = [group for group in _standouts(again, pixels, among) if set(group.labels) & set(best.labels)]
         p_value = max(p_value, min(map(calibration.p_value, shared), default=1.0) / DOUBTFUL)
     verdict, targets, reasons = _weigh(searched, best.labels, pixels, p_value, share)
     by_label = {label: calibration.probability(group) for group in reversed(groups) for label in group.labels}
@@ -217,15 +221,15 @@ def judge_patches(
         reasons,
         confidence={"backdoored": likely, "clean": 1 - likely}.get(verdict),
         labels=tuple(dataclasses.replace(label, probability=by_label.get(label.label)) for label in labels),
-        threshold=calibrated_threshold([label.norm for label in searched], pixels, share, calibration),
+        threshold=calibrated_threshold([label.norm for label in searched], pixels, share, calibration, among),
         p_value=p_value,
     )
 
 
-def _standouts(labels: Sequence[LabelResult], pixels: int) -> tuple[Standout, ...]:
+def _standouts(labels: Sequence[LabelResult], pixels: int, among: int | None) -> tuple[Standout, ...]:
     searched = [label for label in labels if label.status != "skipped"]
     norms, names = [label.norm for label in searched], [label.label for label in searched]
-    return standouts(norms, pixels, names, [label.drawn for label in searched])
+    return standouts(norms, pixels, names, [label.drawn for label in searched], among)
 
 
 def _weigh(
@@ -284,17 +288,17 @@ def search_failed(labels: Sequence[LabelResult]) -> str:
     return f"the search failed on {len(missed)} of {len(labels)} labels ({named})"
 
 
-def calibrated_threshold(norms: Sequence[float], pixels: int, share: float, calibration: Calibration) -> float | None:
+def calibrated_threshold(
+    norms: Sequence[float], pixels: int, share: float, calibration: Calibration, among: int | None = None
+) -> float | None:
     """The largest norm at which one label beside the others of these would be suspected; None where there is none.
 
-    The others are all but the smallest.
+    The others are all but the smallest. The norms are those of labels `among` so many, by default all.
     """
     others = sorted(norms)[1:]
     candidates = np.geomspace(SMALLEST_NORM, others[0], GRID)
-    suspected = [
-        norm for norm in candidates.tolist() if calibration.p_value(standouts([norm, *others], pixels)[0]) <= share
-    ]
-    return max(suspected, default=None)
+    smallest = ((norm, standouts([norm, *others], pixels, among=among)[0]) for norm in candidates.tolist())
+    return max((norm for norm, group in smallest if calibration.p_value(group) <= share), default=None)
 
 
 def paper_threshold(norms: Sequence[float]) -> float | None:

@@ -58,7 +58,8 @@ class Row:
     @property
     def standouts(self) -> tuple[Standout, ...]:
         """How far the smallest triggers stand out."""
-        return standouts(self.norms, self.pixels, self.names, [label in self.drawn for label in self.names])
+        drawn = [label in self.drawn for label in self.names]
+        return standouts(self.norms, self.pixels, self.names, drawn, self.labels)
 
 
 def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
