@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from nc_scan.errors import NcScanError
 if TYPE_CHECKING:
     from nc_scan.evaluation.index import KnownModel
     from nc_scan.evaluation.rules import Rule
+    from nc_scan.evaluation.table import Row
     from nc_scan.results import Outcome
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -55,20 +56,24 @@ def evaluate_command(
     INDEX is JSON: {"version": 1, "models": [{"file": "a.onnx", "verdict": "backdoored", "targets": [3], "attack":
     "patch", "data": "cifar10", "architecture": "resnet-20", "labels": 10, "part": "judge"}, ...]}; nc-train zoo writes
     one. DIR gets a report for each scan, evidence.csv, which nc-scan calibrate reads, evaluation.md and roc.svg. What
-    has been scanned before is not scanned again.
+    has been scanned before is not scanned again. With an evidence.csv for INDEX nothing is scanned: what was found then
+    is judged anew.
     """
     from nc_scan.evaluation.index import read_index
     from nc_scan.evaluation.scans import scan_all
-    from nc_scan.evaluation.table import row_of, write_table
+    from nc_scan.evaluation.table import read_table, row_of, write_table
 
-    models = [model for model in read_index(index) if part in (None, model.part)]
-    if not models:
-        raise click.UsageError(f"{index} has no models{f' of part {part}' if part else ''}")
     out.mkdir(parents=True, exist_ok=True)
-    scans = scan_all(models, range(seeds), out / "scans", {"device": device}, jobs, _tell)
-    rows = [row_of(model, outcome, seed) for model, seed, outcome in scans]
+    if index.suffix == ".csv":
+        rows = [row for row in read_table(index) if part in (None, row.part)]
+    else:
+        models = [model for model in read_index(index) if part in (None, model.part)]
+        scans = scan_all(models, range(seeds), out / "scans", {"device": device}, jobs, _tell)
+        rows = [row_of(model, outcome, seed) for model, seed, outcome in scans]
+    if not rows:
+        raise click.UsageError(f"{index} has no models{f' of part {part}' if part else ''}")
     write_table(rows, out / "evidence.csv")
-    _write_summary(out, out / "evidence.csv", fpr, calibration)
+    _write_summary(out, rows, fpr, calibration)
     return 0
 
 
@@ -105,20 +110,19 @@ def _tell(model: KnownModel, seed: int, outcome: Outcome) -> None:
     click.echo(f"{visible(model.file)} seed {seed}: {outcome.verdict} (is {truth})", err=True)
 
 
-def _write_summary(out: Path, evidence: Path, fpr: float, calibration: Path | None) -> None:
+def _write_summary(out: Path, rows: Sequence[Row], fpr: float, calibration: Path | None) -> None:
     from nc_scan.calibration import SHIPPED, load_calibration
     from nc_scan.errors import ReportError
     from nc_scan.evaluation.rules import as_scanned, calibrated, former, paper
     from nc_scan.evaluation.summary import as_markdown, draw_roc, summarise
-    from nc_scan.evaluation.table import read_table
 
     rules: dict[str, Rule] = {
-        "verdict": as_scanned,
         "patches": calibrated(load_calibration(calibration or SHIPPED), fpr),
         "former": former,
         "paper": paper,
     }
-    rows = read_table(evidence)
+    if all(row.verdict for row in rows):  # a table may hold norms alone
+        rules = {"verdict": as_scanned, **rules}
     table = as_markdown(summarise(rows, rules))
     (out / "evaluation.md").write_text(table, "utf-8")
     click.echo(table, nl=False)

@@ -1,5 +1,6 @@
 """`nc-scan evaluate` and `nc-scan calibrate`, with and without a model."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -70,3 +71,20 @@ def test_evaluate_a_part_that_is_not_there(tmp_path: Path) -> None:
     result = run("evaluate", index(tmp_path), "--out", tmp_path / "out", "--part", "other")
     assert result.exit_code == 2
     assert "no models of part other" in result.output
+
+
+def test_evidence_is_judged_anew_without_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scans, "scan_safely", None)
+    rows = zoo(80, 0)
+    write_table([*rows, dataclasses.replace(rows[1], file="other", part="judge")], tmp_path / "evidence.csv")
+    result = run("evaluate", tmp_path / "evidence.csv", "--out", tmp_path / "out", "--part", "judge")
+    assert result.exit_code == 0
+    assert [row.file for row in read_table(tmp_path / "out/evidence.csv")] == ["other"]
+    assert "| patches | attack | patch |" in (tmp_path / "out/evaluation.md").read_text()
+    assert run("evaluate", tmp_path / "evidence.csv", "--out", tmp_path / "out", "--part", "none").exit_code == 2
+
+
+def test_norms_without_verdicts_are_judged_by_the_rules_alone(tmp_path: Path) -> None:
+    for verdict, told in (("", False), ("clean", True)):
+        write_table([dataclasses.replace(row, verdict=verdict) for row in zoo(8, 0)], tmp_path / "evidence.csv")
+        assert ("| verdict |" in run("evaluate", tmp_path / "evidence.csv", "--out", tmp_path / "out").output) == told

@@ -99,6 +99,16 @@ def test_each_family_is_left_out() -> None:
     assert "at least" in left["attack", "patch"].reason
 
 
+def test_what_no_patch_stands_in_for_is_left_out_of_all_families_but_attacks() -> None:
+    rows = zoo(80, 0)
+    others = [dataclasses.replace(row, attack="sig", norms=rows[0].norms) for row in rows[:20] if row.backdoored]
+    left = {(one.family, one.value): one for one in leave_out([*rows, *others])}
+    assert {key: one for key, one in left.items() if key[0] != "attack"} == {
+        (one.family, one.value): one for one in leave_out(rows) if one.family != "attack"
+    }
+    assert left["attack", "sig"].auc < 0.6
+
+
 def test_other_detectors_get_the_tail_of_the_scores_of_clean_models(tmp_path: Path) -> None:
     rows = [
         dataclasses.replace(
