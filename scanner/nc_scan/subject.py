@@ -116,7 +116,7 @@ def open_subject(
     runtime = Runtime(proto, outputs=[contract.output_name], batch=1 if alone else None)
     size = runtime.fixed_batch or 1
     samples = _noise(contract, max(SAMPLES, 2 * size))
-    strategy = batching_strategy(module, samples, size) if runtime.fixed_batch else "together"
+    strategy = batching_strategy(module, samples, size, apart=alone) if runtime.fixed_batch else "together"
 
     def build(dtype: torch.dtype) -> nn.Module:
         network = to_torch(proto, outputs=[contract.scores_name]).to(device=target, dtype=dtype)

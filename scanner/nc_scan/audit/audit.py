@@ -80,7 +80,7 @@ def audit(deployment: Deployment, images: FloatArray) -> Audit:
     found: list[Finding] = []
     fired: list[Fired] = []
     for gate in find_gates(flow, deployment.labels, inputs):
-        finding, works = _examine(flow, gate, deployment, images, inputs)
+        finding, works = _examine(flow, gate, deployment, images, inputs, blindly=not fired)
         found += [finding] if finding else []
         fired += [works] if works else []
     found += [*chance(flow), *unread_weights(flow), *odd_weights(flow)]
@@ -88,8 +88,9 @@ def audit(deployment: Deployment, images: FloatArray) -> Audit:
 
 
 def _examine(
-    flow: Flow, gate: Gate, deployment: Deployment, images: FloatArray, inputs: list[Array]
+    flow: Flow, gate: Gate, deployment: Deployment, images: FloatArray, inputs: list[Array], *, blindly: bool
 ) -> tuple[Finding | None, Fired | None]:
+    """What a gate is: to be fired `blindly`, too, where nothing says which value leads to what."""
     widths = value_widths(flow, sorted(flow.cone(gate.name) - flow.inputs), inputs[0]) if not gate.join.few else {}
     if widths and flow.behind_scores(gate.name, deployment.labels, widths):
         return None, None  # what becomes of the scores, once they are there
@@ -97,9 +98,9 @@ def _examine(
     try:
         forced = Forced(flow.model, deployment.output, gate, deployment.logits)
         useless = is_useless(forced, gate, batch)
-        if not gate.join.stepped and not useless:
-            return None, None
         to_one = collapse(forced, gate, batch)
+        if not gate.join.stepped and not useless and to_one is None:
+            return None, None  # a feature like others
     except UnsupportedModelError:  # the value's shape steers the graph, say
         return _unconfirmed(flow, gate, None, gate.rests), None
 
@@ -112,18 +113,20 @@ def _examine(
     asked = Asked(deployment.differentiable_input, deployment.predict, values)
     label = to_one.label if to_one else None
     works = None
-    for towards in _directions(gate, to_one):
+    for towards in _directions(gate, to_one, blindly=blindly):
         works = works or fire(flow, gate, towards, asked, images[:PROBES], label)
     if works:
         return _confirmed(flow, gate, works), works
+    if not gate.join.stepped and not useless:
+        return None, None
     return _unconfirmed(flow, gate, to_one, useless), None
 
 
-def _directions(gate: Gate, to_one: Collapse | None) -> Iterator[float]:
+def _directions(gate: Gate, to_one: Collapse | None, *, blindly: bool) -> Iterator[float]:
     """Towards which values a gate is worth being driven."""
     if to_one is not None:
         yield to_one.value
-    elif gate.join.few and gate.join.late:
+    elif gate.join.short and blindly:
         yield from (1e4, -1e4)
 
 

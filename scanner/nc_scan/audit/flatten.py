@@ -1,7 +1,8 @@
 """A graph without control flow, for the audit alone: what stands in bodies stands beside everything else.
 
 A branch that the image decides becomes both branches and a `Where`; one that shapes or constants decide becomes the
-branch that is taken. A loop is unrolled as often as it runs, but at most UNROLLED times; so is a scan.
+branch that is taken. A loop or a scan is unrolled as often as it runs; a loop whose end the image decides UNROLLED
+times, each round but a `Where` of what came before and what it makes of that.
 """
 
 from __future__ import annotations
@@ -34,8 +35,6 @@ def flatten(model: ModelProto, image: Array) -> ModelProto:
     model = inline_functions(model)
     while any(node.op_type in CONTROL for node in model.graph.node):
         model = _one_level(model, image)
-        if len(model.graph.node) > MOST_NODES:
-            raise UnsupportedModelError(f"the graph has more than {MOST_NODES} nodes when its loops are unrolled")
     return model
 
 
@@ -107,6 +106,11 @@ class _Writer:
         self.constants: list[onnx.TensorProto] = []
         self._taken = set(_names(graph))
 
+    def claim(self, nodes: int) -> None:
+        """Raises UnsupportedModelError where so many nodes more are too many."""
+        if len(self.nodes) + nodes > MOST_NODES:
+            raise UnsupportedModelError(f"the graph has more than {MOST_NODES} nodes when its loops are unrolled")
+
     def fresh(self, name: str) -> str:
         """A name that nothing has yet."""
         while name in self._taken:
@@ -160,13 +164,13 @@ def _if(writer: _Writer, node: NodeProto, taken: bool | None) -> None:
 def _loop(writer: _Writer, node: NodeProto, known: Mapping[str, Array], from_image: set[str]) -> None:
     body = node.attribute[0].g
     trips, first = node.input[0], node.input[1]
-    count = int(known[trips].item()) if trips in known else UNROLLED
-    if first in known and not bool(known[first].item()):
-        count = 0
     inputs = [value.name for value in body.input]
     carried, going = list(node.input[2:]), first if first in from_image else ""
     collected: list[list[str]] = []
-    for trip in range(min(count, UNROLLED) if count > 0 else 0):
+    for trip in range(_rounds(writer, node, body, known)):
+        if trips in from_image:  # as often as the image says
+            more = writer.add("Less", [writer.constant(np.int64(trip)), trips], writer.fresh(f"{trips} more"))
+            going = writer.add("And", [going, more], writer.fresh(more)) if going else more
         condition = going or writer.constant(True)
         goes_on, *results = writer.body(body, [writer.constant(np.int64(trip)), condition, *carried][: len(inputs)])
         after = results[: len(carried)]
@@ -177,12 +181,23 @@ def _loop(writer: _Writer, node: NodeProto, known: Mapping[str, Array], from_ima
             ]
         carried = after
         collected.append(results[len(carried) :])
-        going = going if _is_fixed(body, from_image) else goes_on
+        if not _is_fixed(body, from_image):
+            going = writer.add("And", [going, goes_on], writer.fresh(goes_on)) if going else goes_on
     outputs = list(node.output)
     for inner, outer in zip(carried, outputs, strict=False):
         if outer:
             writer.add("Identity", [inner], outer)
     _stack(writer, collected, outputs[len(carried) :], [0] * len(outputs))
+
+
+def _rounds(writer: _Writer, node: NodeProto, body: GraphProto, known: Mapping[str, Array]) -> int:
+    """How often a loop is unrolled. Raises UnsupportedModelError where that would be more than MOST_NODES."""
+    trips, first = node.input[:2]
+    if first in known and not bool(known[first].item()):
+        return 0
+    count = max(0, int(known[trips].item())) if trips in known else UNROLLED
+    writer.claim(count * len(body.node))
+    return count
 
 
 def _is_fixed(body: GraphProto, from_image: set[str]) -> bool:
@@ -201,7 +216,8 @@ def _scan(writer: _Writer, node: NodeProto, length: int) -> None:
     axes = _attribute(node, "scan_input_axes") or [0] * scanned
     backward = _attribute(node, "scan_input_directions") or [0] * scanned
     collected: list[list[str]] = []
-    for trip in range(min(length, UNROLLED)):
+    writer.claim(length * len(body.node))
+    for trip in range(length):
         slices = []
         for name, axis, reverse in zip(sequences, axes, backward, strict=True):
             index = writer.constant(np.int64(-1 - trip if reverse else trip))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnx import AttributeProto, ModelProto, NodeProto
 
@@ -43,6 +43,11 @@ class Join:
     def late(self) -> bool:
         """Whether the gate meets what the network has worked on, not the image itself."""
         return self.learnt_main >= MATURE * (self.learnt + 2)
+
+    @property
+    def short(self) -> bool:
+        """Whether the gate's way leads past the network."""
+        return self.few and self.late
 
 
 class Flow:
@@ -122,14 +127,17 @@ class Flow:
             read = self.image_inputs(node)
             smooth = [name for name in read if name not in self.stepped]
             for name in read:
-                ways = [self._join(node, name, other) for other in read if other != name]
-                others = smooth if name in self.stepped else [way.main for way in ways if way.few and way.late]
-                if others:
-                    main = max(others, key=lambda other: self.learnt[other])
-                    yield self._join(node, name, main)
+                others = smooth if name in self.stepped else [other for other in read if other != name]
+                if not others:
+                    continue
+                main = max(others, key=lambda other: self.learnt[other])
+                join = Join(node, name, main, name in self.stepped, self.learnt[name], self.learnt[main])
+                if join.stepped or any(self.seen_from(join, value).short for value in self.chain(name)):
+                    yield join
 
-    def _join(self, node: NodeProto, gate: str, main: str) -> Join:
-        return Join(node, gate, main, gate in self.stepped, self.learnt[gate], self.learnt[main])
+    def seen_from(self, join: Join, value: str) -> Join:
+        """The join with the learnt weights of a value on the gate's way: what is injected there was not recognised."""
+        return replace(join, learnt=self.learnt[value])
 
     def cone(self, name: str) -> set[str]:
         """The values of the image that the value is computed from, itself included."""

@@ -76,7 +76,7 @@ def find_gates(flow: Flow, labels: int, images: Sequence[Array]) -> list[Gate]:
     for join in reversed(joins):
         name = _narrowest(flow, join, chains[join.gate], widths)
         if name is not None:
-            narrow.setdefault(name, join)
+            narrow.setdefault(name, flow.seen_from(join, name))
     return _watched(flow, dict(list(narrow.items())[:MOST]), images, labels)
 
 
@@ -94,8 +94,12 @@ def value_widths(flow: Flow, names: Sequence[str], images: Array) -> dict[str, i
 
 
 def _narrowest(flow: Flow, join: Join, chain: list[str], widths: dict[str, int]) -> str | None:
-    """The narrowest value of the chain that is a step where the gate is one; None where none decides a whole image."""
-    usable = [name for name in chain if name in widths and (name in flow.stepped or not join.stepped)]
+    """The narrowest value of the chain that is a step where the gate is one, and else has seen little; None where none
+    decides a whole image."""
+    if join.stepped:
+        usable = [name for name in chain if name in widths and name in flow.stepped]
+    else:
+        usable = [name for name in chain if name in widths and flow.seen_from(join, name).short]
     if not usable:
         return None
     best = min(usable, key=lambda name: widths[name])

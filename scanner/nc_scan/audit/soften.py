@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,7 +26,8 @@ AXES_AS_INPUT = 18  # the version from which reductions read axes either way
 GROWS_WITH: dict[str, Slope] = {
     **dict.fromkeys(
         ["Floor", "Ceil", "Round", "Sign", "Relu", "Clip", "HardSigmoid", "Sigmoid", "Tanh", "Erf", "Exp", "Sqrt",
-         "Log", "Softsign", "HardSwish", "Softmax", "Hardmax", "Mod", "Cast", "LeakyRelu", "ThresholdedRelu", "Celu"],
+         "Log", "Softsign", "HardSwish", "Softmax", "Hardmax", "Mod", "Cast", "LeakyRelu", "ThresholdedRelu", "Celu",
+         "Softplus", "Elu", "Selu", "Shrink", "Pow", "Atan", "Sin", "QuantizeLinear", "DequantizeLinear"],
         lambda x, *_: x,
     ),
     **dict.fromkeys(["Not", "Reciprocal", "IsNaN", "BitwiseNot"], lambda x, *_: -x),
@@ -33,12 +35,32 @@ GROWS_WITH: dict[str, Slope] = {
     **dict.fromkeys(["Less", "LessOrEqual"], lambda a, b, *_: b - a),
     **dict.fromkeys(["And", "Or", "BitwiseAnd", "BitwiseOr"], lambda a, b, *_: a + b),
     **dict.fromkeys(["Max", "Min"], lambda *values: sum(values[1:], start=values[0])),
+    "Cos": lambda x: -x.abs(),
     "Equal": lambda a, b, *_: -(a - b).abs(),
     "Xor": lambda a, b, *_: (a - b).abs(),
     "IsInf": lambda x, *_: torch.where(x >= 0, x, -x),
     "Mul": lambda a, b, *_: a * b.detach() + b * a.detach() + torch.where(a * b == 0, a + b, 0.0),
 }  # fmt: skip
 AVERAGED = {"ReduceProd", "ReduceMin", "ReduceMax"}
+AXES = {"axis", "axes", "keepdims", "noop_with_empty_axes"}
+
+
+def _place(x: Tensor, axis: int = 0, keepdims: int = 1, sign: float = 1.0) -> Tensor:
+    """Grows as the largest value moves on, as an ArgMax does."""
+    places = torch.arange(x.shape[axis], dtype=x.dtype).view(
+        [-1 if at == axis % x.dim() else 1 for at in range(x.dim())]
+    )
+    return (sign * x * (places - places.mean())).sum(axis, keepdim=bool(keepdims))
+
+
+def _nearness(indices: Tensor, depth: Tensor, *_: Tensor, axis: int = -1) -> Tensor:
+    """How near an index is to each place, as a OneHot tells."""
+    places = torch.arange(int(torch.as_tensor(depth).reshape(-1)[0]), dtype=indices.dtype)
+    return -(indices[..., None] - places).abs().movedim(-1, axis)
+
+
+# The same for those whose axes matter.
+GROWS_ALONG: dict[str, Slope] = {"ArgMax": _place, "ArgMin": partial(_place, sign=-1.0), "OneHot": _nearness}
 TRUTH = {"And", "Or", "Xor", "Not", "BitwiseAnd", "BitwiseOr", "BitwiseNot"}
 
 
@@ -62,21 +84,23 @@ def _soft(step: Step) -> Callable[..., Any] | None:
         return _where
     if name == "Cast" and step.attributes.get("to") is not None and step.attributes["to"].is_floating_point:
         return None
-    if name in AVERAGED:
+    if name in GROWS_ALONG:
+        slope: Slope | None = GROWS_ALONG[name]
+    elif name in AVERAGED:
         mean = find(ONNX, "ReduceMean", AXES_AS_INPUT)
         assert mean is not None
-        slope: Slope | None = mean.function
+        slope = mean.function
     else:
         slope = GROWS_WITH.get(name)
     if slope is None:
         return None
-    grows_with = slope
+    grows_with, along = slope, name in AVERAGED or name in GROWS_ALONG
 
     def run(*arguments: Any, **attributes: Any) -> Tensor:
         with torch.no_grad():
             hard = function(*(_hardened(value, name) for value in arguments), **attributes)
         floating = [value.float() if isinstance(value, Tensor) else value for value in arguments]
-        taken = attributes if name in AVERAGED else {}
+        taken = {key: value for key, value in attributes.items() if key in AXES} if along else {}
         return _straight_through(hard, grows_with(*floating, **taken))
 
     return run

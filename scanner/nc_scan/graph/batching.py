@@ -39,18 +39,19 @@ def batched(module: nn.Module, size: int, strategy: Strategy) -> nn.Module:
     return module if strategy == "together" else InParts(module, size, strategy)
 
 
-def batching_strategy(module: nn.Module, samples: Tensor, size: int) -> Strategy:
+def batching_strategy(module: nn.Module, samples: Tensor, size: int, *, apart: bool = False) -> Strategy:
     """How a module exported for batches of `size` can be run on any batch and still give what it gives part by part.
 
     Found out by running it on `samples` (n, ...), two parts or more that differ. `together` is for graphs that only
-    declare their batch, the others for those that hard-code it, as in a Reshape. Raises UnsupportedModelError where the
-    module cannot be run on one part, or its output has no batch axis; ValueError for too few samples.
+    declare their batch, the others for those that hard-code it, as in a Reshape; never `together` where parts are
+    to be kept `apart`, as for a graph that may look at its batch. Raises UnsupportedModelError where the module cannot
+    be run on one part, or its output has no batch axis; ValueError for too few samples.
     """
     if len(samples) < 2 * size:
         raise ValueError(f"{len(samples)} samples are less than two batches of {size}")
     with torch.no_grad():
         wanted = torch.cat([_part(module, part) for part in torch.split(samples, size)])
-        ways: tuple[Strategy, ...] = ("together", "vmap")
+        ways: tuple[Strategy, ...] = ("vmap",) if apart else ("together", "vmap")
         return next((way for way in ways if _agrees(batched(module, size, way), samples, wanted)), "loop")
 
 

@@ -11,7 +11,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
-from tests.scanner.audit.surgery import CORNER, LABELS, LOOK_ALIKES, SIDE, SWITCHES, TARGET, Surgery
+from tests.scanner.audit.look_alikes import LOOK_ALIKES
+from tests.scanner.audit.surgery import CORNER, LABELS, SIDE, TARGET, Surgery
+from tests.scanner.audit.switches import SWITCHES
 from torch import nn
 
 from nc_scan.audit import Audit, Deployment, audit
