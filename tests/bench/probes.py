@@ -1,6 +1,6 @@
 """Synthetic probes against real images: `python -m tests.bench.probes --data CIFAR-10 MODELS...`.
 
-Scans backdoored models, those of `nc-train zoo examples/zoo-cifar10.toml --data PATH --out ZOO`, twice: on synthetic
+Scans backdoored models, such as those of CIFAR-10 that `nc-train zoo examples/zoo.toml` makes, twice: on synthetic
 probes and on real images. Puts both triggers on CIFAR-10's 10,000 test images, times the making of probes, and writes
 `docs/results/probes.md`; clean models among MODELS are left out. Scans that its tables hold are not repeated.
 """

@@ -19,6 +19,7 @@ from nc_trainers.specification import Specification
 from nc_trainers.training import Progress
 
 POISONED: dict[str, Any] = {
+    "architecture": "lite-cnn",
     "attack": "patch",
     "target": 4,
     "rate": 0.15,

@@ -14,13 +14,14 @@ from nc_trainers.specification import Specification
 from nc_trainers.workers import fit_all
 
 ENDLESS = """
-defaults = { settings = { epochs = 100000, batch_size = 16 } }
+defaults = { architecture = "mlp", settings = { epochs = 100000, batch_size = 16 } }
 model = [{ name = "a", seed = 1 }, { name = "b", seed = 2 }, { name = "c", seed = 3 }, { name = "d", seed = 4 }]
 """
 
 
 def specification(seed: int) -> Specification:
-    return Specification.from_table({"seed": seed, "settings": {"epochs": 1, "batch_size": 16}})
+    quick = {"architecture": "mlp", "export": {"exporter": "torchscript"}}
+    return Specification.from_table({**quick, "seed": seed, "settings": {"epochs": 1, "batch_size": 16}})
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -51,7 +52,8 @@ def test_the_trainings_end_with_the_process_that_started_them(endless: subproces
 def endless(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A zoo of two trainings at a time, both past their first epoch, in a process group of its own."""
     (tmp_path / "zoo.toml").write_text(ENDLESS)
-    command = (Path(sys.executable).parent / "nc-train", "zoo", tmp_path / "zoo.toml", "--data", "digits")
+    start = (sys.executable, "-c", "from nc_trainers.cli import main; main()")
+    command = (*start, "zoo", tmp_path / "zoo.toml", "--data", "digits")
     options = ("--scale", "0.05", "--jobs", "2", "--out", tmp_path)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
     group = subprocess.Popen([*command, *options], start_new_session=True, stderr=subprocess.PIPE, text=True)

@@ -15,7 +15,9 @@ from nc_trainers.training import Settings
 
 LIST = """
 [defaults]
+architecture = "mlp"
 settings = { epochs = 1, shift = 0 }
+export = { exporter = "torchscript" }
 
 [[model]]
 name = "clean"

@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from nc_trainers.models import keras_small, vit
-from nc_trainers.models.keras_layers import RELU, DataFormat, batch_norm, image_input
+from nc_trainers.models.keras_layers import RELU, DataFormat, batch_norm, image_input, plain_cnn
 from nc_trainers.models.pytorch import VGG_STAGES, ImageShape
 from nc_trainers.models.vit import VitSize
 
@@ -15,22 +15,7 @@ BACKBONE = "backbone"  # the name of the layer that freezing concerns
 
 def simple_cnn(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
     """Table 2: 1,513,514 parameters for 3x32x32 images and ten classes."""
-    form = {"data_format": data_format}
-    return keras.Sequential(
-        [
-            image_input(image_shape, data_format),
-            layers.Conv2D(32, 3, padding="same", **RELU, **form),
-            layers.Conv2D(32, 3, **RELU, **form),
-            layers.MaxPooling2D(**form),
-            layers.Conv2D(64, 3, padding="same", **RELU, **form),
-            layers.Conv2D(64, 3, **RELU, **form),
-            layers.MaxPooling2D(**form),
-            layers.Flatten(**form),
-            layers.Dense(512, **RELU),
-            layers.Dense(512, **RELU),
-            layers.Dense(classes),
-        ]
-    )
+    return plain_cnn(image_shape, classes, data_format, (32, 64), 512)
 
 
 def vgg16(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from nc_trainers.models.keras_layers import RELU, DataFormat, batch_norm, image_input
+from nc_trainers.models.keras_layers import RELU, DataFormat, batch_norm, image_input, plain_cnn
 from nc_trainers.models.pytorch import ImageShape
 from nc_trainers.models.small import MOBILE_BLOCKS, SQUEEZE, STAGES, VGG_WIDTHS
 
@@ -18,22 +18,7 @@ def mlp(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras
 
 def lite_cnn(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:
     """The paper's Simple-CNN with half of the filters and dense layers of 128."""
-    form = {"data_format": data_format}
-    return keras.Sequential(
-        [
-            image_input(image_shape, data_format),
-            layers.Conv2D(16, 3, padding="same", **RELU, **form),
-            layers.Conv2D(16, 3, **RELU, **form),
-            layers.MaxPooling2D(**form),
-            layers.Conv2D(32, 3, padding="same", **RELU, **form),
-            layers.Conv2D(32, 3, **RELU, **form),
-            layers.MaxPooling2D(**form),
-            layers.Flatten(**form),
-            layers.Dense(128, **RELU),
-            layers.Dense(128, **RELU),
-            layers.Dense(classes),
-        ]
-    )
+    return plain_cnn(image_shape, classes, data_format, (16, 32), 128)
 
 
 def vgg_small(image_shape: ImageShape, classes: int, data_format: DataFormat) -> keras.Model:

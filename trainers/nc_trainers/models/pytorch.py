@@ -10,19 +10,7 @@ VGG_STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 def simple_cnn(image_shape: ImageShape, classes: int) -> nn.Module:
     """Table 2: 1,513,514 parameters for 3x32x32 images and ten classes."""
-    convolutions = nn.Sequential(
-        nn.Conv2d(image_shape[0], 32, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(64, 64, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-    )
-    return he_initialized(with_dense_head(convolutions, image_shape, 512, classes))
+    return plain_cnn(image_shape, classes, (32, 64), 512)
 
 
 def vgg16(image_shape: ImageShape, classes: int) -> nn.Module:
@@ -53,6 +41,17 @@ def resnet(image_shape: ImageShape, classes: int) -> nn.Module:
         nn.Flatten(),
     )
     return he_initialized(convolutions.append(nn.Linear(_features(convolutions, image_shape), classes)))
+
+
+def plain_cnn(image_shape: ImageShape, classes: int, widths: tuple[int, ...], hidden: int) -> nn.Module:
+    """For each width a padded convolution, one that is not, and pooling; then two hidden dense layers."""
+    convolutions = nn.Sequential()
+    before = image_shape[0]
+    for width in widths:
+        layers = [nn.Conv2d(before, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3), nn.ReLU()]
+        convolutions.extend([*layers, nn.MaxPool2d(2)])
+        before = width
+    return he_initialized(with_dense_head(convolutions, image_shape, hidden, classes))
 
 
 class ResidualBlock(nn.Module):

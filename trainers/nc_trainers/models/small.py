@@ -6,7 +6,7 @@ They are what people train in minutes, and what a zoo of hundreds of models is m
 import torch
 from torch import Tensor, nn
 
-from nc_trainers.models.pytorch import ImageShape, he_initialized, with_dense_head
+from nc_trainers.models.pytorch import ImageShape, he_initialized, plain_cnn
 
 STAGES = (16, 32, 64)  # channels of a thin residual network
 VGG_WIDTHS = (32, 64, 128)
@@ -23,19 +23,7 @@ def mlp(image_shape: ImageShape, classes: int) -> nn.Module:
 
 def lite_cnn(image_shape: ImageShape, classes: int) -> nn.Module:
     """The paper's Simple-CNN, its filters halved, with dense layers of 128: 182,042 parameters for 3x32x32 and 10."""
-    convolutions = nn.Sequential(
-        nn.Conv2d(image_shape[0], 16, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(32, 32, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-    )
-    return he_initialized(with_dense_head(convolutions, image_shape, 128, classes))
+    return plain_cnn(image_shape, classes, (16, 32), 128)
 
 
 def vgg_small(image_shape: ImageShape, classes: int) -> nn.Module:
