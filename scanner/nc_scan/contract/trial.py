@@ -16,6 +16,7 @@ from nc_scan.errors import NcScanError, NotScannableError, UnsupportedModelError
 from nc_scan.graph.runtime import Array, Runtime
 from nc_scan.results import Layout
 
+MOST_LABELS = 1 << 17  # the largest public data sets of images have some ten thousands
 OTHER_SIDES = (32, 28, 64, 96, 128, 256, 299, 384)  # of published classifiers, where the usual one does not fit
 
 
@@ -73,11 +74,15 @@ def _of_certain_size(image: ImageInput) -> ImageInput:
 
 
 def check_rows(value: Array, images: int, output: str) -> None:
-    """Raises NotScannableError where an output is not a row of scores for each of so many images."""
+    """Raises NotScannableError where an output is not a row of at most MOST_LABELS scores for each of so many images."""
     if value.ndim < 1 or len(value) != images or value[0].size != max(value.shape[1:], default=1):
         raise NotScannableError(
             f"no image classifier: output {output} has shape {value.shape} for {images} images, not a row of scores "
             "for each"
+        )
+    if value[0].size > MOST_LABELS:
+        raise NotScannableError(
+            f"no image classifier: output {output} holds {value[0].size} numbers for an image, at most {MOST_LABELS}"
         )
 
 

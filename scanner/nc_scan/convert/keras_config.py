@@ -6,9 +6,13 @@ Loading a Keras model calls the classes and functions that its configuration nam
 
 from __future__ import annotations
 
+import zipfile
 from typing import Any
 
 from nc_scan.errors import ModelFileError
+
+MOST_CONFIG = 64 << 20  # bytes; those of the largest published models have a few
+MOST_UNPACKED = 8 << 30  # bytes of all members: a few packed ones unfold to any number
 
 # Where the classes and functions of a model may come from; sub-modules of those that end in a dot.
 MODULES = frozenset(
@@ -29,6 +33,21 @@ REFUSED = {
     "IntegerLookup": "can read other files",
     "TextVectorization": "can read other files",
 }
+
+
+def check_sizes(archive: zipfile.ZipFile, source: str) -> None:
+    """Raises ModelFileError where an archive holds more than any model, before anything of it is unpacked."""
+    members = archive.infolist()
+    if len({member.filename.lower() for member in members}) < len(members):  # Keras may read another one than we do
+        raise ModelFileError(f"{source} is not loaded: it holds several members of one name")
+    for member in members:
+        if member.filename.endswith(".json") and member.file_size > MOST_CONFIG:
+            raise ModelFileError(
+                f"{source} is not loaded: {member.filename} has {member.file_size} bytes, at most {MOST_CONFIG}"
+            )
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > MOST_UNPACKED:
+        raise ModelFileError(f"{source} is not loaded: it unpacks to {unpacked} bytes, at most {MOST_UNPACKED}")
 
 
 def check_config(node: Any, source: str) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nc_scan.convert.exported_program import check_archive
-from nc_scan.convert.keras_config import check_config
+from nc_scan.convert.keras_config import check_config, check_sizes
 from nc_scan.errors import ModelFileError, NcScanError, NotScannableError, UnsupportedModelError
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def keras_config(kind: str, source: Path) -> Any:
     if kind == "keras":
         try:
             with zipfile.ZipFile(source) as archive:
+                check_sizes(archive, str(source))
                 return json.loads(archive.read("config.json"))
         except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
             raise ModelFileError(f"{source} is no Keras model, or damaged: {error}") from error

@@ -8,6 +8,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from tests.scanner.contract.graphs import classifier, model_of
 
 from nc_scan.contract import Overrides, infer_contract, read_signature
+from nc_scan.contract.trial import MOST_LABELS
 from nc_scan.errors import NotScannableError, OverrideError, UnsupportedModelError
 from nc_scan.images import Images
 from nc_scan.probes import sample
@@ -95,6 +96,17 @@ def test_one_score_a_sample_is_two_labels(tail: Sequence[NodeProto], given: str,
     found = infer(model, output_kind=given)[0]
     assert (found.output_kind, found.labels) == (kind, 2)
     assert found.evidence["output kind"] == "given by the user"
+
+
+def test_more_labels_than_any_data_set_has_are_refused() -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[2, 3], keepdims=0),
+        helper.make_node("ReduceMean", ["mean"], ["one"], axes=[1], keepdims=1),
+        helper.make_node("Expand", ["one", "wide"], ["scores"]),
+    ]
+    model = model_of(nodes, {"x": ["n", 3, 8, 8]}, {"scores": None}, {"wide": np.array([1, MOST_LABELS + 1])})
+    with pytest.raises(NotScannableError, match=f"{MOST_LABELS + 1} numbers for an image, at most {MOST_LABELS}"):
+        read_signature(model)
 
 
 def test_hypotheses_that_nothing_tells_apart_are_all_covered() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import Any
 
 import pytest
 
-from nc_scan.convert.keras_config import check_config
+from nc_scan.convert.keras_config import MOST_CONFIG, MOST_UNPACKED, check_config, check_sizes
 from nc_scan.errors import ModelFileError
 
 
@@ -56,3 +58,24 @@ def test_keras_own_layers_are_fine(node: dict[str, Any]) -> None:
 def test_anything_beyond_is_refused(node: dict[str, Any], reason: str) -> None:
     with pytest.raises(ModelFileError, match=rf"^model\.keras .*{reason}"):
         check_config(model(layer("Dense"), node), "model.keras")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "reason"),
+    [
+        ({"config.json": MOST_CONFIG + 1}, "config.json has .* bytes, at most"),
+        ({"assets/a.json": MOST_CONFIG + 1}, "a.json has .* bytes, at most"),
+        ({"config.json": 2, "model.weights.h5": MOST_UNPACKED}, "unpacks to"),
+        ({"config.json": 2, "Config.json": 2}, "several members of one name"),
+    ],
+)
+def test_an_archive_that_unfolds_is_refused(sizes: dict[str, int], reason: str) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in sizes:
+            archive.writestr(name, "{}")
+    with zipfile.ZipFile(file) as archive:
+        for member, size in zip(archive.infolist(), sizes.values(), strict=True):
+            member.file_size = size  # what the directory of such an archive says
+        with pytest.raises(ModelFileError, match=reason):
+            check_sizes(archive, "model.keras")
