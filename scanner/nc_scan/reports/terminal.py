@@ -70,14 +70,15 @@ def render_summary(outcomes: Sequence[Outcome]) -> RenderableType:
     """One row a model."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     table.add_column("model", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("target", overflow="fold")
-    table.add_column("smallest norm", justify="right")
+    table.add_column("verdict", overflow="fold")
+    table.add_column("norm", justify="right", no_wrap=True, min_width=6)
     for outcome in outcomes:
         norms = [label.norm for label in outcome.labels] if isinstance(outcome, ScanResult) else []
         name = HEADLINE[outcome.verdict].lower() + (", accepted" if outcome.accepted else "")
         verdict = Text(name, style=COLORS[outcome.verdict])
-        table.add_row(Text(outcome.path), verdict, Text(targets(outcome)), f"{min(norms):.1f}" if norms else "")
+        if outcome.target_labels:
+            verdict.append(f", {targets(outcome)}")
+        table.add_row(Text(outcome.path), verdict, f"{min(norms):.1f}" if norms else "")
     return _indented(table)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.segment import Segment
@@ -18,6 +19,8 @@ from nc_scan.results import ScanResult
 MOST_ROWS = 20
 LONGEST_BAR = 28
 NAME, SHORT_NAME = 24, 10  # columns of a label, so that what stands beside it fits a terminal of 80
+LEAST_NAME = 6
+INDEX, SUCCESS = 5, 7  # columns that these numbers keep however narrow it is
 
 
 @dataclass(frozen=True)
@@ -41,23 +44,42 @@ class Bar:
         yield Segment("".join(cells))
 
 
+@dataclass(frozen=True)
+class Name:
+    """A label's number and name, cut to what room there is: the number, which comes first, stays."""
+
+    text: str
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """At least room for a number of six digits."""
+        length = cell_len(self.text)
+        return Measurement(min(length, LEAST_NAME), length).with_maximum(options.max_width)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """One line."""
+        text = Text(self.text, justify="right")
+        text.truncate(options.max_width, overflow="ellipsis")
+        yield text
+
+
 def label_table(result: ScanResult) -> Table:
     """A row a label, smallest norm first."""
     table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left", caption_style="dim")
     rows = sorted(result.labels, key=lambda label: label.norm)
     converged = all(label.status == "converged" for label in rows)
-    table.add_column("label", justify="right", no_wrap=True, max_width=NAME if converged else SHORT_NAME)
-    table.add_column("norm", justify="right", no_wrap=True)
+    table.add_column("label", justify="right", max_width=NAME if converged else SHORT_NAME)
+    widest = max((len(f"{label.norm:.1f}") for label in rows), default=0)
+    table.add_column("norm", justify="right", no_wrap=True, min_width=widest)
     table.add_column()
-    for name in ("index", "success"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name, width in (("index", INDEX), ("success", SUCCESS)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     if not converged:
         table.add_column("search", no_wrap=True)
     found = [label.norm for label in rows if label.status == "converged" and math.isfinite(label.norm)]
     largest = max(found, default=1.0) or 1.0
     for label in rows[:MOST_ROWS]:
         table.add_row(
-            Text(called(result, label.label)),
+            Name(called(result, label.label)),
             f"{label.norm:.1f}",
             Bar(label.norm / largest, None if result.threshold is None else result.threshold / largest),
             f"{label.anomaly_index:.2f}",

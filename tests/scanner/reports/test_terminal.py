@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from nc_scan.reports.sizes import known_sizes
 from nc_scan.reports.terminal import failure_line, render, render_summary
 from nc_scan.reports.terminal_picture import TriggerPicture
 from nc_scan.results import FailedScan, Outcome, ScanResult, Trigger
@@ -85,6 +86,20 @@ def test_one_row_a_model() -> None:
     assert "nothing to scan" in text_of(render_summary(outcomes), 120)
 
 
+@pytest.mark.parametrize("width", [40, 80])
+def test_numbers_are_whole_beside_names_of_any_length(width: int) -> None:
+    result = make_outcomes()["uncertain"]  # its labels have names of sixty letters
+    assert isinstance(result, ScanResult)
+    text = text_of(render(result), width)
+    table = text[text.index("label ") : text.index("│ a label")]
+    for label in result.labels:
+        numbers = {f"{label.norm:.1f}", f"{label.anomaly_index:.2f}", f"{label.success_rate:.0%}"}
+        assert numbers <= set(table.split())
+    summary = text_of(render_summary([result, result]), width)
+    assert "label 3" in " ".join(summary.split())
+    assert f"{min(label.norm for label in result.labels):.1f}" in summary.split()
+
+
 def test_a_failure_names_the_model_once() -> None:
     assert failure_line(FailedScan("failed", ("a.onnx: no",), "a.onnx", None, VERSIONS)) == "a.onnx: no"
     assert failure_line(FailedScan("failed", ("no",), "a.onnx", None, VERSIONS)) == "a.onnx: no"
@@ -135,5 +150,5 @@ def test_the_picture_has_the_rows_that_the_trigger_touches_and_its_colours_where
 
 def test_a_clean_verdict_says_what_it_rests_on() -> None:
     text = " ".join(text_of(render(make_result(target=None)), 80).split())
-    assert "those of 30 clean models cover" in text
+    assert f"those of {len(known_sizes().clean)} clean models cover" in text
     assert "Not looked for:" in text
