@@ -74,7 +74,7 @@ def _of_certain_size(image: ImageInput) -> ImageInput:
 
 
 def check_rows(value: Array, images: int, output: str) -> None:
-    """Raises NotScannableError where an output is not a row of at most MOST_LABELS scores for each of so many images."""
+    """Raises NotScannableError where an output is no row of at most MOST_LABELS scores for each of so many images."""
     if value.ndim < 1 or len(value) != images or value[0].size != max(value.shape[1:], default=1):
         raise NotScannableError(
             f"no image classifier: output {output} has shape {value.shape} for {images} images, not a row of scores "
