@@ -41,7 +41,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(model: Path) -> ScanResult:
+def result(model: Path, short_search: None) -> ScanResult:  # noqa: ARG001
     """One scan, for all tests here."""
     return nc_scan.scan(model, seed=3)
 

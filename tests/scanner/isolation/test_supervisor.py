@@ -52,7 +52,7 @@ def endless(path: Path) -> Path:
 @pytest.fixture(scope="module")
 def supervisor() -> Iterator[Supervisor]:
     """One for all tests: starting it takes a while."""
-    with Supervisor(Limits(timeout=20.0)) as one:
+    with Supervisor(Limits(timeout=8.0)) as one:
         yield one
 
 
@@ -62,7 +62,7 @@ def test_a_model_that_never_answers_ends_at_its_limit_and_the_next_one_is_scanne
     stages: list[str] = []
     outcome = supervisor.scan(endless(tmp_path / "x.onnx"), progress=lambda stage, done, total: stages.append(stage))
     assert outcome.verdict == "failed"
-    assert "time limit of 20 seconds" in outcome.reasons[0]
+    assert "time limit of 8 seconds" in outcome.reasons[0]
     assert "reading the model" in stages
     (tmp_path / "y.onnx").write_bytes(b"nothing")
     assert "not an ONNX model" in supervisor.scan(tmp_path / "y.onnx").reasons[0]

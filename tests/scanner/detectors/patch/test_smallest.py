@@ -55,9 +55,15 @@ def search(
     )
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_planted_trigger_is_found_at_its_place(seed: int) -> None:
-    found = search(planted, seed=seed)
+@pytest.fixture(scope="module")
+def found() -> list[Found]:
+    """The triggers of the planted model, for the tests that only look at them."""
+    return search(planted)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_planted_trigger_is_found_at_its_place(seed: int, found: list[Found]) -> None:
+    found = found if seed == 0 else search(planted, seed=seed)
     norms = {one.goal: one.size for one in found}
     assert min(norms, key=norms.__getitem__) == 2
     assert norms[2] <= PATCH**2
@@ -66,8 +72,8 @@ def test_a_planted_trigger_is_found_at_its_place(seed: int) -> None:
     assert mask[-PATCH:, -PATCH:].sum() > 0.8 * mask.sum()
 
 
-def test_results_are_what_they_say() -> None:
-    for one in search(planted):
+def test_results_are_what_they_say(found: list[Found]) -> None:
+    for one in found:
         assert one.status == "converged"
         assert one.size == pytest.approx(float(one.params["mask"].sum()), rel=1e-5)
         for values in one.params.values():
@@ -85,15 +91,14 @@ def test_a_label_that_cannot_be_reached_is_not_converged() -> None:
     assert found[1].size == found[1].params["mask"].sum() == SIDE * SIDE
 
 
-def test_the_same_seed_gives_the_same_trigger() -> None:
-    first, second = search(planted), search(planted)
-    assert [a.size for a in first] == [b.size for b in second]
+def test_the_same_seed_gives_the_same_trigger(found: list[Found]) -> None:
+    assert [one.size for one in search(planted)] == [one.size for one in found]
 
 
-def test_the_affine_input_contract_is_part_of_the_search() -> None:
+def test_the_affine_input_contract_is_part_of_the_search(found: list[Found]) -> None:
     """A model that reads -1..1 gives the same triggers, in pixels, as one that reads 0..1."""
     shifted = search(lambda x: planted((x + 1) / 2), affine=Affine((2.0,), (-1.0,)))
-    for ours, reference in zip(shifted, search(planted), strict=True):
+    for ours, reference in zip(shifted, found, strict=True):
         assert ours.size == pytest.approx(reference.size, rel=0.15)
 
 
