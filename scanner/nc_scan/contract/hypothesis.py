@@ -21,6 +21,8 @@ ABOVE_CHANCE = 3.0  # standard errors; labels that the model gives no more often
 CLEARLY_CLOSER = 2.0  # hypotheses further off by this factor are out, and by LEAST_GAP nats
 LEAST_GAP = 0.2
 LEAST_INFORMATION = 0.05  # nats; below it the model tells hardly two images apart
+FAINT_INFORMATION = 0.15  # nats; below it none is clearly better than another
+MANY = 10  # labels, beyond which more of them make a difference say no more
 NOTHING = 0.1  # share of the best score; what is below says nothing, however few the labels
 
 
@@ -74,7 +76,8 @@ def by_response(responses: dict[Hypothesis, Response], errors: float = ERRORS) -
     """By what the model's labels say twice about the same image.
 
     A hypothesis under which the model is certain of everything is out, unless the others say nothing beside it. The
-    fewer labels there are, the less a difference of information says: of two labels none is too large.
+    fewer labels there are, the less a difference of information says: of two labels none is too large. Where there is
+    little information at all, none says anything.
     """
     answers = _without_saturated(responses)
     information = {hypothesis: response.information for hypothesis, response in answers.items()}
@@ -86,6 +89,10 @@ def by_response(responses: dict[Hypothesis, Response], errors: float = ERRORS) -
     if max(measure.value for measure in information.values()) < LEAST_INFORMATION:
         hopeless = all(m.value + errors * m.error() < LEAST_INFORMATION for m in information.values())
         return Judgement(tuple(responses), evidence, settled=hopeless)
+    if max(measure.value for measure in information.values()) < FAINT_INFORMATION:
+        left = tuple(sorted(information, key=lambda hypothesis: information[hypothesis].value, reverse=True))
+        faint = all(m.value + errors * m.error() < FAINT_INFORMATION for m in information.values())
+        return Judgement(left, evidence, settled=faint)
     needed = {hypothesis: _needed(hypothesis, response.labels) for hypothesis, response in answers.items()}
     left, by_chance = _clearly_best(information, needed, errors)
     return Judgement(left, evidence, not by_chance)
@@ -102,7 +109,7 @@ def _without_saturated(responses: dict[Hypothesis, Response]) -> dict[Hypothesis
 def _needed(hypothesis: Hypothesis, labels: int) -> float:
     """The share of the best hypothesis's information that this one needs, in [0, CLEARLY_BETTER]."""
     usual = BENEFIT if hypothesis.value_range.name == MOST_USUAL else 1.0
-    return usual * CLEARLY_BETTER * (1 - 2 / max(labels, 2))
+    return usual * CLEARLY_BETTER * (1 - 2 / min(max(labels, 2), MANY))
 
 
 def by_statistics(divergences: dict[Hypothesis, float]) -> Judgement | None:

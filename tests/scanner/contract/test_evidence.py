@@ -237,8 +237,10 @@ def response(information: float, certainty: float, spread: float = 0.0, labels: 
         ({A: response(0.01, 0.2), B: response(0.001, 0.2)}, (A, B)),
         ({A: response(0.01, 0.2), B: response(0.001, 1.0)}, (A, B)),  # what nothing is known about stays
         ({A: response(0.5, 1.0), B: response(0.1, 1.0)}, (A,)),
-        ({A: response(0.5, 0.6, 1.2), B: response(0.4, 0.6)}, (A, B)),  # an error of 0.06
-        ({A: response(0.5, 0.6, 0.9), B: response(0.4, 0.6)}, (A,)),  # of 0.045
+        ({A: response(0.5, 0.6, 2.0), B: response(0.33, 0.6)}, (A, B)),  # an error of 0.1
+        ({A: response(0.5, 0.6, 1.5), B: response(0.33, 0.6)}, (A,)),  # of 0.075
+        ({A: response(0.5, 0.6), B: response(0.4, 0.6)}, (A, B)),
+        ({A: response(0.03, 0.6), B: response(0.14, 0.6), C: response(0.1, 1.0)}, (B, A)),  # too little to tell
         ({A: response(0.3, 0.6), B: response(0.5, 0.6)}, (B, A)),  # 0..1 is what most models read
         ({A: response(0.33, 0.6, labels=2), B: response(0.16, 0.6, labels=2)}, (A, B)),
         ({A: response(0.33, 0.6, labels=2), B: response(0.01, 0.6, labels=2)}, (A,)),
@@ -251,7 +253,7 @@ def test_responses_decide_or_leave_several(answers: dict[Hypothesis, Response], 
 
 
 @pytest.mark.parametrize(
-    ("other", "settled"), [(response(0.48, 0.6), True), (response(0.4, 0.6, 1.2), False), (response(0.01, 0.6), True)]
+    ("other", "settled"), [(response(0.48, 0.6), True), (response(0.3, 0.6, 2.4), False), (response(0.01, 0.6), True)]
 )
 def test_more_images_are_looked_at_where_they_may_decide(other: Response, settled: bool) -> None:
     assert by_response({A: response(0.5, 0.6), B: other}).settled == settled
