@@ -16,7 +16,7 @@ from nc_kernels import mad
 from nc_kernels.statistics import NORMAL_CONSISTENCY
 from nc_scan.calibration import Calibration, load_calibration
 from nc_scan.results import Evidence, Finding, InputContract, LabelResult, Verdict
-from nc_scan.standouts import SMALLEST_NORM, Standout, standouts
+from nc_scan.standouts import ENOUGH, SMALLEST_NORM, Standout, standouts
 
 SEVERITY = ("clean", "inconclusive", "backdoored")
 PAPER_THRESHOLD = 2.0
@@ -63,7 +63,10 @@ def decide(
     judgement: Judgement | None = None,
     doubts: Sequence[str] = (),
 ) -> Decision:
-    """The worst opinion, with the reasons of all; `doubts` are reasons for which nothing can be called clean.
+    """The worst opinion, with the reasons of all.
+
+    `doubts` are reasons for which the images tell nothing: then nothing is called clean, and of few labels, which have
+    next to no others to stand out from, only what was seen in the graph a backdoor.
 
     Opinions are not multiplied as if they were independent: the false alarms allowed are shared out among the detectors
     that have p-values, so that more of them do not give more alarms.
@@ -73,6 +76,11 @@ def decide(
     share = judgement.false_alarms / sharing
     again = next((one.labels for one in evidence if one.detector == "agreement"), ())
     opinions = [_opinion(one, contract, share, judgement.calibration, again) for one in evidence]
+    if doubts and contract.labels < ENOUGH:
+        opinions = [
+            opinion if one.detector == "graph" else _doubted(opinion)
+            for one, opinion in zip(evidence, opinions, strict=True)
+        ]
     opinions.append(judge_findings([finding for one in evidence for finding in one.findings]))
     if reasons := (*doubts, *_assumptions(contract)):
         opinions.append(Decision("inconclusive", (), reasons, None))
@@ -134,6 +142,13 @@ def _opinion(
     if tail is not None:
         evidence = dataclasses.replace(evidence, p_value=tail.survival(evidence.statistics["score"]))
     return judge_p_value(evidence, share)
+
+
+def _doubted(opinion: Decision) -> Decision:
+    """The same without the backdoor: images that a model does not recognise may all lie near one label by nature."""
+    if opinion.verdict != "backdoored":
+        return opinion
+    return dataclasses.replace(opinion, verdict="inconclusive", target_labels=(), confidence=None)
 
 
 def judge_p_value(evidence: Evidence, share: float) -> Decision:

@@ -251,3 +251,16 @@ def test_what_found_a_backdoor_is_named() -> None:
     assert decide([switch, SILENT], CONTRACT, JUDGEMENT).found_by == ("graph",)
     assert decide([SILENT, PATCH], CONTRACT, JUDGEMENT).found_by == ("patch",)
     assert decide([SILENT], CONTRACT, JUDGEMENT).found_by == ()
+
+
+def test_of_few_labels_images_that_tell_nothing_prove_nothing() -> None:
+    """A switch in the graph was seen to work."""
+    switch = Evidence("graph", (), "a switch", target_labels=(0,), success_rate=1.0)
+    pair = Evidence("patch", ("patch",), labels=(labels()[0], labels(l1={**SMALL, "norm": 1e-3})[1]))
+    two = dataclasses.replace(CONTRACT, labels=2)
+    assert decide([pair], two, JUDGEMENT).verdict == "backdoored"
+    for evidence, verdict, targets in ((pair, "inconclusive", ()), (switch, "backdoored", (0,))):
+        decision = decide([evidence], two, JUDGEMENT, doubts=["0.01 nats"])
+        assert (decision.verdict, decision.target_labels) == (verdict, targets)
+        assert "0.01 nats" in decision.reasons
+    assert decide([pair], two, JUDGEMENT, doubts=["0.01 nats"]).found_by == ()
