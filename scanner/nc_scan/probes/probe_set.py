@@ -50,8 +50,8 @@ def probes_for(supply: Supply, scores: Scores) -> ProbeSet:
 
 
 def probes_of_another_kind(supply: Supply, scores: Scores, first: ProbeSet) -> ProbeSet | None:
-    """Probes of the kind that tells the model most after that of the first; None where no other tells it anything."""
-    others = sorted(first.recognised[1:], key=lambda one: one.information, reverse=True)
+    """Probes of the kind that the model answers to most consistently after the first; None where it tells nothing."""
+    others = sorted(first.recognised[1:], key=lambda one: (tells_anything(one), one.consistency), reverse=True)
     if not others or not tells_anything(others[0]):
         return None
     return replace(choose_probes(supply.candidates(others[0].kind), scores), recognised=(others[0],))

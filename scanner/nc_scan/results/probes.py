@@ -18,6 +18,8 @@ class Recognition:
         certainty: mean probability of the label given, in [0, 1].
         most_frequent: share of the label given most often.
         labels: how many labels are given at all.
+        consistency: by how much likelier a copy gets a label where its image has it than where that has not, the mean
+            over all labels, in [-1, 1]; 0 for labels that none has, and in reports of before.
     """
 
     kind: str
@@ -26,6 +28,7 @@ class Recognition:
     certainty: float
     most_frequent: float
     labels: int
+    consistency: float = 0.0
 
 
 @dataclass(frozen=True)

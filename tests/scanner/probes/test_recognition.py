@@ -7,7 +7,14 @@ import pytest
 
 from nc_scan.images.disturbed import disturbed
 from nc_scan.images.synthetic import KINDS
-from nc_scan.probes.recognition import enough_for_clean, probabilities, recognise, recognised_first, shared_information
+from nc_scan.probes.recognition import (
+    consistency,
+    enough_for_clean,
+    probabilities,
+    recognise,
+    recognised_first,
+    shared_information,
+)
 from nc_scan.results import FloatArray, Recognition
 
 CHANCE = 0.02
@@ -39,6 +46,22 @@ def one_hot(labels: np.ndarray, count: int = 4) -> np.ndarray:
 )
 def test_shared_information(first: np.ndarray, second: np.ndarray, nats: float) -> None:
     assert shared_information(first, second) == pytest.approx(nats, abs=CHANCE)
+
+
+CONSISTENT = {
+    "the same answers": ([0, 1, 2, 3], [0, 1, 2, 3], 4, 1.0),
+    "two of four labels, told apart without error": ([0, 0, 1, 1], [0, 0, 1, 1], 4, 0.5),
+    "one label for everything": ([0, 0, 0, 0], [0, 0, 0, 0], 4, 0.0),
+    "each other": ([0, 0, 1, 1], [1, 1, 0, 0], 2, -1.0),
+    "no better than chance": ([0, 0, 1, 1], [0, 1, 0, 1], 2, 0.0),
+    "a label that the copies alone have": ([0, 0, 1, 1], [0, 2, 1, 1], 3, 0.5),
+}
+
+
+@pytest.mark.parametrize("case", CONSISTENT)
+def test_every_label_counts_alike(case: str) -> None:
+    first, second, labels, expected = CONSISTENT[case]
+    assert consistency(np.array(first), np.array(second), labels) == pytest.approx(expected)
 
 
 def test_unrelated_answers_share_nothing_however_many_the_labels() -> None:
@@ -80,8 +103,9 @@ def test_a_model_of_strokes_is_shown_strokes() -> None:
     assert not enough_for_clean(paper, 5)
 
 
-LEAVES = Recognition("dead leaves", 256, 0.1, 0.5, 0.3, 10)
-STROKES, SIGNS = replace(LEAVES, kind="strokes", information=0.3), replace(LEAVES, kind="signs", information=0.2)
+LEAVES = Recognition("dead leaves", 256, 0.3, 0.5, 0.3, 4, consistency=0.1)
+STROKES, SIGNS = replace(LEAVES, kind="strokes", consistency=0.3), replace(LEAVES, kind="signs", consistency=0.2)
+FEW = replace(LEAVES, information=0.1)
 NO_LEAVES = replace(LEAVES, information=0.01)
 
 
@@ -92,6 +116,7 @@ NO_LEAVES = replace(LEAVES, information=0.01)
         ((LEAVES, SIGNS, STROKES), 3, ["dead leaves", "strokes", "signs"]),
         ((NO_LEAVES, SIGNS, STROKES), 3, ["strokes", "signs", "dead leaves"]),
         ((LEAVES,), 3, ["dead leaves"]),
+        ((LEAVES, replace(STROKES, most_frequent=0.95)), 1, ["dead leaves", "strokes"]),
     ],
 )
 def test_colour_models_are_shown_photographs_unless_these_tell_them_nothing(
@@ -113,4 +138,4 @@ def test_colour_models_are_shown_photographs_unless_these_tell_them_nothing(
     ],
 )
 def test_what_tells_too_little(changes: dict[str, float], labels: int, enough: bool) -> None:
-    assert enough_for_clean(replace(LEAVES, **changes), labels) is enough
+    assert enough_for_clean(replace(FEW, **changes), labels) is enough
