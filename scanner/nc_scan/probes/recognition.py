@@ -19,6 +19,7 @@ LEAST_INFORMATION = 0.02  # nats; below it the answers tell nothing about the im
 FEW_LABELS = 3  # of which there are no others to compare a trigger with: the answers must tell more,
 LEAST_OF_FEW = 0.25  # as a share of what perfect answers would
 ONE_SIDED = 0.9  # a larger share of the images in one class says little about the others
+RARE = 8  # images: a label that fewer have counts for less than half
 SHUFFLES = 8  # that tell how much answers share by chance
 
 
@@ -70,13 +71,14 @@ def consistency(first: Labels, second: Labels, labels: int) -> float:
     """How well the labels (N,) of images tell those of their copies, every one of so many labels counting alike.
 
     The mean over the labels of Youden's J, P(second | first has it) - P(second | first has another) (Index for rating
-    diagnostic tests, Cancer 3, 1950). The information counts what a few labels share as highly: digits networks tell
+    diagnostic tests, Cancer 3, 1950), drawn towards 0 where few images have the label. The information counts what a few labels share as highly: digits networks tell
     signs from blobs by two or three of ten labels, and all other labels are then far away.
     """
     given = np.eye(labels, dtype=bool)
     has, again = given[first].T, given[second].T
     known = [label for label in np.unique(first) if not has[label].all()]
-    return float(sum(again[n][has[n]].mean() - again[n][~has[n]].mean() for n in known) / labels)
+    certain = has.sum(1) / (has.sum(1) + RARE)
+    return float(sum(certain[n] * (again[n][has[n]].mean() - again[n][~has[n]].mean()) for n in known) / labels)
 
 
 def shared_information(first: Probabilities, second: Probabilities) -> float:

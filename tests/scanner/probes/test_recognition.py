@@ -61,7 +61,13 @@ CONSISTENT = {
 @pytest.mark.parametrize("case", CONSISTENT)
 def test_every_label_counts_alike(case: str) -> None:
     first, second, labels, expected = CONSISTENT[case]
-    assert consistency(np.array(first), np.array(second), labels) == pytest.approx(expected)
+    many = [np.repeat(answers, 1000) for answers in (first, second)]
+    assert consistency(*many, labels) == pytest.approx(expected, rel=0.01)
+
+
+def test_a_label_that_few_images_have_says_little() -> None:
+    first = np.array([1] + [0] * 99)
+    assert consistency(first, first, 2) == pytest.approx((1 / 9 + 99 / 107) / 2)
 
 
 def test_unrelated_answers_share_nothing_however_many_the_labels() -> None:
