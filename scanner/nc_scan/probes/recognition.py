@@ -71,8 +71,9 @@ def consistency(first: Labels, second: Labels, labels: int) -> float:
     """How well the labels (N,) of images tell those of their copies, every one of so many labels counting alike.
 
     The mean over the labels of Youden's J, P(second | first has it) - P(second | first has another) (Index for rating
-    diagnostic tests, Cancer 3, 1950), drawn towards 0 where few images have the label. The information counts what a few labels share as highly: digits networks tell
-    signs from blobs by two or three of ten labels, and all other labels are then far away.
+    diagnostic tests, Cancer 3, 1950), drawn towards 0 where few images have the label. The information counts what a
+    few labels share as highly: digits networks tell signs from blobs by two or three of ten labels, and all other
+    labels are then far away.
     """
     given = np.eye(labels, dtype=bool)
     has, again = given[first].T, given[second].T
