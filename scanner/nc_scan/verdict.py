@@ -135,7 +135,8 @@ def _opinion(
                 opinion, verdict="inconclusive", reasons=(evidence.gave_up, *opinion.reasons), confidence=None
             )
         notes = (evidence.reason,) if evidence.reason else ()
-        return dataclasses.replace(opinion, reasons=opinion.reasons + notes)
+        opinion = dataclasses.replace(opinion, reasons=opinion.reasons + notes)
+        return _doubted(opinion) if any(one.severity == "warning" for one in evidence.findings) else opinion
     if evidence.detector == "paper":
         return judge_as_paper(evidence.labels)
     tail = calibration.others.get(evidence.detector)
@@ -145,7 +146,11 @@ def _opinion(
 
 
 def _doubted(opinion: Decision) -> Decision:
-    """The same without the backdoor: images that a model does not recognise may all lie near one label by nature."""
+    """The same without the backdoor.
+
+    Images that a model does not recognise may all lie near one label by nature, and sizes that false gradients led to
+    say nothing beside each other.
+    """
     if opinion.verdict != "backdoored":
         return opinion
     return dataclasses.replace(opinion, verdict="inconclusive", target_labels=(), confidence=None)

@@ -264,3 +264,10 @@ def test_of_few_labels_images_that_tell_nothing_prove_nothing() -> None:
         assert (decision.verdict, decision.target_labels) == (verdict, targets)
         assert "0.01 nats" in decision.reasons
     assert decide([pair], two, JUDGEMENT, doubts=["0.01 nats"]).found_by == ()
+
+
+def test_sizes_that_false_gradients_led_to_prove_nothing() -> None:
+    blind = dataclasses.replace(PATCH, findings=(Finding("false-gradient", "warning", "the search is blind"),))
+    decision = decide([blind], CONTRACT, JUDGEMENT)
+    assert (decision.verdict, decision.target_labels) == ("inconclusive", ())
+    assert "the search is blind" in decision.reasons

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nc_scan.results import Finding, FloatArray
 
+FALSE_GRADIENT = "false-gradient"  # the finding's rule
 POINTS = 12  # on the way, at the middle of as many equal parts
 OFF = 0.5  # of the change: what slopes at a few points may miss
 SMALL = 0.5  # nats: a smaller change on the whole says nothing
@@ -45,7 +46,7 @@ def gradient_findings(logits: Logits, deployed: Deployed, ways: Sequence[Way]) -
     if wrong:
         labels = ", ".join(map(str, wrong[:5])) + (", ..." if len(wrong) > 5 else "")
         message = f"the gradient is not that of what the deployed model computes (label {labels}): the search is blind"
-        yield Finding("false-gradient", "warning", message)
+        yield Finding(FALSE_GRADIENT, "warning", message)
 
 
 def adds_up(logits: Logits, deployed: Deployed, way: Way) -> bool:

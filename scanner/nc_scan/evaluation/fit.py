@@ -17,6 +17,7 @@ from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.table import Row
 from nc_scan.standouts import ENOUGH, MOST
 
+ODD = 0.05  # of the clean models, at either end of each feature
 PRIOR_SD = 3.0  # of the slope of the log odds
 ITERATIONS = 50
 FEWEST = 8  # models of each kind
@@ -30,11 +31,13 @@ def fit_calibration(rows: Sequence[Row]) -> Calibration:
     Several scans of a model count as their mean. Backdoors that no patch stands in for, and scans whose target does not
     have the smallest trigger, say nothing about how a target stands out, and are left out. Direction and odds rest on
     models with ENOUGH labels, if there are enough of these; the others then have tails of their own. Detectors with a
-    score of their own get the tail of the clean models' scores, where there are enough of these.
+    score of their own get the tail of the clean models' scores, where there are enough of these. Scans that were not to
+    be trusted do not count, as no backdoor is called by them.
 
     Raises CalibrationError for too few models.
     """
-    usable = [row for row in rows if len(row.norms) >= 2 and (not row.backdoored or _shows_its_target(row))]
+    trusted = [row for row in rows if len(row.norms) >= 2 and not row.warned]
+    usable = [row for row in trusted if not row.backdoored or _shows_its_target(row)]
     known, many = _kinds(usable), _kinds([row for row in usable if row.labels >= ENOUGH])
     clean, backdoored = many if min(map(len, many)) >= FEWEST else known
     if min(len(clean), len(backdoored)) < FEWEST:
@@ -92,9 +95,12 @@ def direction(clean: Features, backdoored: Features) -> Features:
     """Weights (3,) along which backdoored models (M, 3) lie farthest from clean ones (N, 3), whose scores deviate by 1.
 
     Fisher's discriminant with the covariance of the clean models alone, since their spread is what false alarms come
-    from. No weight is negative: a larger gap, depth or size is never evidence against a backdoor.
+    from. Its most extreme values count as the quantiles ODD and 1 - ODD: one clean model with a label that is easy
+    by nature would turn the direction away from what tells all others apart; its score still weighs down the tail. No
+    weight is negative: a larger gap, depth or size is never evidence against a backdoor.
     """
-    weights = np.linalg.solve(shrunk_covariance(clean), backdoored.mean(0) - clean.mean(0)).clip(min=0)
+    usual = clean.clip(*np.quantile(clean, (ODD, 1 - ODD), axis=0))
+    weights = np.linalg.solve(shrunk_covariance(usual), backdoored.mean(0) - usual.mean(0)).clip(min=0)
     return np.asarray(weights / (clean @ weights).std(ddof=1))
 
 

@@ -36,7 +36,7 @@ def calibrated(calibration: Calibration, false_alarms: float) -> Rule:
     def rule(row: Row) -> Opinion:
         best = min(row.standouts, key=calibration.p_value)
         p = calibration.p_value(best)
-        return Opinion(-math.log(p), p <= false_alarms, tuple(sorted(best.labels)))
+        return Opinion(-math.log(p), p <= false_alarms and not row.warned, tuple(sorted(best.labels)))
 
     return rule
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from nc_scan.audit.gradients import FALSE_GRADIENT
 from nc_scan.errors import IndexFileError
 from nc_scan.evaluation.index import KnownModel
 from nc_scan.results import Outcome, ScanResult
@@ -19,9 +20,9 @@ class Row:
 
     `norms` are in pixels, `success` the replayed success rates, of the labels that were `searched`, which are all where
     that is empty; both are empty where the scan failed or had no patches to compare. `drawn` are the labels that tell
-    what is usual, all of those searched where that is empty. `pixels` are height times width of the images, `probes`
-    names their kind, and `verdict`, `found` and `p_value` are what the scan itself said. `scores` are those of
-    detectors that have one, by the detector's name.
+    what is usual, all of those searched where that is empty; `warned` says that the search was not to be trusted.
+    `pixels` are height times width of the images, `probes` names their kind, and `verdict`, `found` and `p_value` are
+    what the scan itself said. `scores` are those of detectors that have one, by the detector's name.
     """
 
     file: str
@@ -44,6 +45,7 @@ class Row:
     scores: Mapping[str, float] = field(default_factory=dict)
     searched: tuple[int, ...] = ()
     drawn: tuple[int, ...] = ()
+    warned: bool = False
 
     @property
     def backdoored(self) -> bool:
@@ -88,6 +90,7 @@ def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
         },
         searched=() if len(labels) == outcome.contract.labels else tuple(label.label for label in labels),
         drawn=() if all(label.drawn for label in labels) else tuple(label.label for label in labels if label.drawn),
+        warned=any(one.rule == FALSE_GRADIENT and one.severity == "warning" for one in outcome.findings),
     )
 
 
@@ -142,4 +145,5 @@ def _row(cells: dict[str, str]) -> Row:
         scores={name: float(number) for name, _, number in (one.partition("=") for one in scores)},
         searched=tuple(map(int, (cells.get("searched") or "").split())),
         drawn=tuple(map(int, (cells.get("drawn") or "").split())),
+        warned=cells.get("warned") == "True",
     )

@@ -47,6 +47,16 @@ def test_the_direction_is_that_of_the_difference_in_units_of_the_clean_spread() 
     assert (clean @ weights).std(ddof=1) == pytest.approx(1)
 
 
+def test_one_odd_clean_model_does_not_turn_the_direction() -> None:
+    rng = np.random.default_rng(0)
+    clean, planted = rng.normal(size=(60, 3)) * (0.2, 0.4, 0.4), np.array([2.0, 1.0, 1.0]) + rng.normal(size=(40, 3))
+    odd = np.concatenate([clean, [[3.0, 1.0, 1.0]]])
+    usual, turned = (
+        weights / np.linalg.norm(weights) for weights in (direction(clean, planted), direction(odd, planted))
+    )
+    assert usual @ turned > 0.98
+
+
 def test_the_tail_of_a_larger_group_is_no_lighter_than_that_of_single_labels() -> None:
     single, light, heavy = [0.0, 0.0, 1.0, 2.0, 3.0], [0.0, 0.0, 0.1, 0.2, 0.3], [0.0, 0.0, 10.0, 20.0, 30.0]
     tails = tails_of([single, light, heavy])
@@ -134,3 +144,11 @@ def test_few_labels_are_held_against_clean_models_of_few_labels() -> None:
     assert both.p_value(group) == both.few[0].survival(both.score(group)) / SHARES[0]
     assert alone.few == ()
     assert alone.p_value(group) == alone.tails[0].survival(alone.score(group)) / SHARES[0]
+
+
+def test_scans_that_were_not_to_be_trusted_do_not_count() -> None:
+    rows = zoo(80, 0)
+    odd = dataclasses.replace(rows[0], file="odd", norms=(0.5, *rows[0].norms[1:]), warned=True)
+    assert fit_calibration([*rows, odd]) == fit_calibration(rows)
+    assert not calibrated(fit_calibration(rows), 0.01)(odd).backdoored
+    assert calibrated(fit_calibration(rows), 0.01)(dataclasses.replace(odd, warned=False)).backdoored

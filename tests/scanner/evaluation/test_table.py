@@ -18,6 +18,7 @@ RACED = dataclasses.replace(
     success=(1.0,) * 5,
     searched=(3, 70, 11, 90, 150),
     drawn=(11, 90, 150),
+    warned=True,
 )
 
 
@@ -30,7 +31,7 @@ def test_a_table_of_before_reads_back(tmp_path: Path) -> None:
     write_table([ROW], tmp_path / "t.csv")
     lines = (tmp_path / "t.csv").read_text().splitlines()
     (tmp_path / "t.csv").write_text(
-        "\n".join(line.removesuffix(",searched,drawn").removesuffix(",,") for line in lines)
+        "\n".join(line.removesuffix(",searched,drawn,warned").removesuffix(",,,False") for line in lines)
     )
     assert read_table(tmp_path / "t.csv") == [ROW]
 
