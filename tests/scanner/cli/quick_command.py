@@ -1,6 +1,7 @@
 """`nc-scan` with quick scans, as a process; `wait` is a scan with a child and a temporary folder that never ends."""
 
 import importlib.util
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,4 +33,5 @@ stand_in: Any = types.ModuleType("nc_scan.pipeline")  # the real one takes secon
 stand_in.scan = scan
 sys.modules["nc_scan.pipeline"] = stand_in
 cache.model_digest = lambda path: (file_digest(path), {})
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's job in the background ignores
 main()

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto, TensorProto
-from tests.scanner.audit.surgery import LOOK_ALIKES, SWITCHES, Surgery
+from tests.scanner.audit.look_alikes import LOOK_ALIKES
+from tests.scanner.audit.surgery import Surgery
+from tests.scanner.audit.switches import SWITCHES
 
 from nc_scan.digest import model_digest
 from nc_scan.errors import NcScanError
