@@ -29,11 +29,17 @@ def test_what_is_planted_is_found_and_what_is_not_is_rarely_named(labels: int) -
     assert np.mean(alarms) <= 0.02
 
 
-def test_the_shipped_calibration_knows_the_models_of_the_published_evidence() -> None:
+def test_the_shipped_calibration_is_that_of_the_published_evidence() -> None:
     """`nc-scan calibrate docs/results/evidence.csv --part fit --out scanner/nc_scan/calibration.json` makes it so."""
     fitted = fit_calibration([row for row in read_table(EVIDENCE) if row.part == "fit"])
     shipped = load_calibration()
     assert (fitted.models, fitted.basis) == (shipped.models, shipped.basis)
+    for one, other in zip((fitted, *fitted.tails, *fitted.few), (shipped, *shipped.tails, *shipped.few), strict=True):
+        numbers = [
+            {name: value for name, value in vars(part).items() if isinstance(value, float)} for part in (one, other)
+        ]
+        assert numbers[0] == pytest.approx(numbers[1], rel=1e-6)
+    assert fitted.odds == pytest.approx(shipped.odds, rel=1e-6)
     assert fitted.sizes.clean == pytest.approx(shipped.sizes.clean, abs=1e-4)
     assert fitted.sizes.backdoored == pytest.approx(shipped.sizes.backdoored, abs=1e-4)
     assert (len(fitted.sizes.clean), len(fitted.sizes.backdoored)) == fitted.models
