@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import Tensor, nn
 
-from nc_scan.audit.behaviour import eight_bits
+from nc_scan.audit.behaviour import LEVELS, eight_bits
 from nc_scan.contract.encoding import along, encode, to_layout
 from nc_scan.contract.scores import as_logits
 from nc_scan.device import usable_device
@@ -26,7 +26,6 @@ from nc_scan.triggers import UNCHANGED, Affine
 
 REPLAY_BATCH = 256
 ALONE = 64  # images asked for one by one; the others in batches
-LEVELS = 255
 SAMPLES = 4  # images that tell how batches can be run
 TIMED_VALUES = 60_000  # input values of the batch on which dtypes are compared
 
@@ -65,8 +64,8 @@ class Subject:
         factor, shift = (
             torch.tensor(values).to(scaled)[:, None, None] for values in (self.affine.scale, self.affine.offset)
         )
-        levels = through(torch.round((scaled - shift) / factor * LEVELS), (scaled - shift) / factor * LEVELS)
-        return levels / LEVELS * factor + shift
+        levels = (scaled - shift) / factor * LEVELS
+        return through(torch.round(levels), levels) / LEVELS * factor + shift
 
     @property
     def affine(self) -> Affine:

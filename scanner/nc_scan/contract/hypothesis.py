@@ -86,13 +86,13 @@ def by_response(responses: dict[Hypothesis, Response], errors: float = ERRORS) -
     saturated = [hypothesis for hypothesis in responses if hypothesis not in answers]
     if saturated:
         evidence += f"; saturated: {', '.join(map(str, saturated))}"
-    if max(measure.value for measure in information.values()) < LEAST_INFORMATION:
-        hopeless = all(m.value + errors * m.error() < LEAST_INFORMATION for m in information.values())
-        return Judgement(tuple(responses), evidence, settled=hopeless)
-    if max(measure.value for measure in information.values()) < FAINT_INFORMATION:
+    most = max(measure.value for measure in information.values())
+    reach = max(measure.value + errors * measure.error() for measure in information.values())
+    if most < LEAST_INFORMATION:
+        return Judgement(tuple(responses), evidence, settled=reach < LEAST_INFORMATION)
+    if most < FAINT_INFORMATION:
         left = tuple(sorted(information, key=lambda hypothesis: information[hypothesis].value, reverse=True))
-        faint = all(m.value + errors * m.error() < FAINT_INFORMATION for m in information.values())
-        return Judgement(left, evidence, settled=faint)
+        return Judgement(left, evidence, settled=reach < FAINT_INFORMATION)
     needed = {hypothesis: _needed(hypothesis, response.labels) for hypothesis, response in answers.items()}
     left, by_chance = _clearly_best(information, needed, errors)
     return Judgement(left, evidence, not by_chance)

@@ -51,7 +51,7 @@ def probes_for(supply: Supply, scores: Scores) -> ProbeSet:
 
 def probes_of_another_kind(supply: Supply, scores: Scores, first: ProbeSet) -> ProbeSet | None:
     """Probes of the kind that the model answers to most consistently after the first; None where it tells nothing."""
-    others = sorted(first.recognised[1:], key=lambda one: (tells_anything(one), one.consistency), reverse=True)
+    others = first.recognised[1:]  # in that order already
     if not others or not tells_anything(others[0]):
         return None
     return replace(choose_probes(supply.candidates(others[0].kind), scores), recognised=(others[0],))

@@ -31,7 +31,8 @@ def recognise(kind: str, images: FloatArray, scores: Scores) -> Recognition:
     """
     first = probabilities(scores(images))
     second = probabilities(scores(disturbed(images, np.random.default_rng(0))))
-    counts = np.bincount(first.argmax(1))
+    labels, again = first.argmax(1), second.argmax(1)
+    counts = np.bincount(labels)
     return Recognition(
         kind,
         len(images),
@@ -39,7 +40,7 @@ def recognise(kind: str, images: FloatArray, scores: Scores) -> Recognition:
         certainty=float(first.max(1).mean()),
         most_frequent=float(counts.max() / len(images)),
         labels=int((counts > 0).sum()),
-        consistency=consistency(first.argmax(1), second.argmax(1), first.shape[1]),
+        consistency=consistency(labels, again, first.shape[1]),
     )
 
 

@@ -14,7 +14,7 @@ from nc_scan.audit.blocks import strong_blocks
 from nc_scan.detectors.patch.settings import ADAPTIVE, PatchSettings
 from nc_scan.detectors.patch.smallest import foreseen_passes, smallest_patches
 from nc_scan.detectors.patch.statistics import weigh
-from nc_scan.detectors.patch.trust import at_common_scale, factor_of, false_gradients
+from nc_scan.detectors.patch.trust import at_common_scale, false_gradients
 from nc_scan.detectors.replay import replay
 from nc_scan.probes import ProbeSet
 from nc_scan.results import Evidence, Status, Trigger
@@ -63,7 +63,7 @@ class PatchSearch:
         }
         statuses: dict[int, Status] = {one.goal: one.status for one in found}
         rates = dict(zip(triggers, replay(subject, probes, triggers), strict=True))
-        findings = false_gradients(subject, scores, probes, triggers, statuses, factor_of(scores))
+        findings = false_gradients(subject, scores, probes, triggers, statuses)
         if findings or "not_converged" in statuses.values():
             _try_blocks(subject, probes, triggers, statuses, rates)
         weighed = weigh(triggers, list(statuses.values()), list(rates.values()), frozenset(drawn))

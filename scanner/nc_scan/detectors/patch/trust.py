@@ -41,13 +41,13 @@ def false_gradients(
     probes: ProbeSet,
     triggers: Mapping[int, Trigger],
     statuses: Mapping[int, Status],
-    factor: float = 1.0,
 ) -> tuple[Finding, ...]:
     """A warning where the gradient is not that of the deployed model, along the triggers found and between images."""
 
     def logits(images: Tensor) -> Tensor:
         return scores(as_read(subject, images.to(subject.device))).cpu()
 
+    factor = _factor_of(scores)
     contract = subject.contract  # probabilities saturate: what stands before them is compared
     run = Runtime(subject.proto, outputs=[contract.scores_name], batch=subject.runtime.fixed_batch)
 
@@ -58,7 +58,7 @@ def false_gradients(
     return tuple(gradient_findings(logits, deployed, list(_ways(probes, triggers, statuses))))
 
 
-def factor_of(scores: Scores) -> float:
+def _factor_of(scores: Scores) -> float:
     """By what the subject's scores were multiplied."""
     return float(scores.args[1]) if isinstance(scores, partial) else 1.0
 
