@@ -5,7 +5,8 @@
 Models alternate between clean and backdoored and between the parts "fit" and "judge"; data sets, architectures,
 attacks, look-alikes and forms of export come from decks that are dealt out before they are shuffled again, so that the
 first thirty models are as mixed as all of them. The parts share no seed and no trigger, and each has architectures,
-triggers and label counts of its own beside common ones. What trains fastest comes first.
+triggers and label counts of its own beside common ones. What trains fastest comes first. The last ones, all backdoored,
+have attacks that no small patch stands in for, on small networks with ten labels.
 """
 
 import random
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 
 MODELS = 320
 QUICK = 200  # the first ones train fast; the others have twice as many epochs, more kinds of attacks, and Keras, too
+UNLIKE_PATCHES = 56  # models after those, all backdoored
 T = TypeVar("T")
 Table = dict[str, Any]
 
@@ -59,12 +61,18 @@ LATER_ATTACKS = (
     *("patch", "low-frequency", "patch", "color-filter", "pieces", "patch", "adaptive-blend", "all-to-all", "patch"),
     *("random-place", "wanet", "quantized", "patch", "low-opacity", "source-specific"),
 )
+UNLIKE_PATCH = (
+    *("sig", "low-frequency", "blended", "all-to-all", "source-specific", "color-filter", "wanet", "quantized"),
+    *("sig", "low-frequency", "blended", "all-to-all", "source-specific", "wanet"),
+)
+SMALL = ("lite-cnn", "resnet-8", "mlp", "lite-cnn", "resnet-8")
 COLORS = {
     "fit": ("white", "random", "red", "yellow", "black", "#40c080", "random"),
     "judge": ("random", "white", "lime", "blue", "magenta", "black", "#c08040"),
 }
 LIGHT = {"black": "white", "blue": "#b0b0b0", "red": "#909090", "magenta": "white", "#40c080": "white"}  # on black
 SIZES = {"fit": (3, 2, 5, 4, 1, 7, 3, 6), "judge": (3, 4, 2, 6, 3, 5, 1, 8)}
+LEAST_SIZE = {"all-to-all": 3, "source-specific": 3, "random-place": 3, "low-opacity": 4}
 PLACES = ("bottom-right", "top-left", "center", "top-right", "bottom-left", "1,1", "near-bottom-right")
 LOOKALIKES: Sequence[tuple[str, Table, Table]] = (  # name, settings, view
     ("none", {}, {}),
@@ -177,6 +185,7 @@ class Part:
         if (name == "source-specific" and labels == 2) or (name == "color-filter" and grey):
             name = "patch"
         patch: Table = {"size": decks["size"].deal(), "color": decks["color"].deal(), "place": decks["place"].deal()}
+        patch["size"] = max(patch["size"], LEAST_SIZE.get(name, 1))
         if patch["place"] == "near-bottom-right":
             patch["place"] = f"{side - patch['size'] - 2},{side - patch['size'] - 3}"
         if dark:
@@ -189,8 +198,8 @@ class Part:
         seed = SEEDS[self.name] + self.count
         parameters: Table = {
             "patch": patch,
-            "all-to-all": {**patch, "classes": labels, "size": max(3, patch["size"])},
-            "source-specific": {**patch, "source": (target + 1) % labels, "size": max(3, patch["size"])},
+            "all-to-all": {**patch, "classes": labels},
+            "source-specific": {**patch, "source": (target + 1) % labels},
             "blended": {"alpha": self.rng.choice((0.15, 0.2, 0.3)), "pattern_seed": seed},
             "sig": {"delta": self.rng.choice((0.08, 0.12)), "frequency": self.rng.choice((4, 6, 8))},
             "wanet": {"strength": self.rng.choice((0.75, 1.0)), "pattern_seed": seed},
@@ -225,8 +234,8 @@ def later(patch: Table, seed: int) -> dict[str, Table]:
         "quantized": {"levels": rng.choice((3, 4, 5))},
         "pieces": {"size": max(2, patch["size"] // 2), "color": patch["color"], "pieces": rng.choice((2, 3, 4))},
         "adaptive-blend": {"pattern_seed": seed},
-        "random-place": {**patch, "place": "random", "size": max(3, patch["size"])},
-        "low-opacity": {**patch, "opacity": rng.choice((0.3, 0.5)), "size": max(4, patch["size"])},
+        "random-place": {**patch, "place": "random"},
+        "low-opacity": {**patch, "opacity": rng.choice((0.3, 0.5))},
     }
 
 
@@ -268,6 +277,17 @@ def models() -> Iterator[tuple[str, Table]]:
         if number >= QUICK and number // 2 % 5 == 0:
             table["framework"] = "keras"
         yield f"{number + 1:03}-{table['source']}-{table['architecture']}-{what}", table
+    for part in parts:
+        tens = [card for card in DATA[part.name] if card[2] == 10]
+        part.decks["backdoored"] |= {
+            "attack": Deck(UNLIKE_PATCH, part.rng),
+            "architecture": Deck(SMALL, part.rng),
+            "data": Deck(tens, part.rng),
+        }
+    for number in range(MODELS, MODELS + UNLIKE_PATCHES):
+        table = parts[number % 2].model("backdoored")
+        table["settings"]["epochs"] *= 2
+        yield f"{number + 1:03}-{table['source']}-{table['architecture']}-{table['attack']}", table
 
 
 def toml(value: Any) -> str:

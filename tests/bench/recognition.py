@@ -102,7 +102,7 @@ def _norms(known: KnownModel, subject: Subject, probes: FloatArray) -> tuple[flo
     first = planted[0] if planted else 0
     labels = sorted({(first + step) % contract.labels for step in SEARCHED})
     size = contract.channels, contract.height, contract.width
-    found = smallest_patches(
+    patches = smallest_patches(
         subject.scores,
         torch.from_numpy(probes).to(subject.device),
         labels,
@@ -111,7 +111,7 @@ def _norms(known: KnownModel, subject: Subject, probes: FloatArray) -> tuple[flo
         generator=torch.Generator().manual_seed(0),
         budget=Budget(foreseen_passes(SETTINGS, len(labels), size), lambda spent, whole: None),
     )
-    norms = {one.goal: round(float(one.size), 1) for one in found}
+    norms = {one.goal: round(float(one.size), 1) for one in patches.found}
     others = [norm for label, norm in norms.items() if label not in known.targets] or list(norms.values())
     return (norms[planted[0]] if planted else None), min(others), round(float(np.median(others)), 1)
 

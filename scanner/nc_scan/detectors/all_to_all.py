@@ -8,10 +8,10 @@ import numpy as np
 from torch import Generator
 
 from nc_scan.detectors.patch.smallest import guiding_passes
-from nc_scan.detectors.replay import stamped
+from nc_scan.detectors.replay import as_trigger, stamped
 from nc_scan.detectors.untargeted import Transitions, information, smallest_change, transitions
 from nc_scan.probes import ProbeSet
-from nc_scan.results import Evidence, Trigger
+from nc_scan.results import Evidence
 from nc_scan.search import Budget, Round, SearchSettings
 from nc_scan.subject import Subject
 
@@ -51,7 +51,7 @@ class AllToAll:
         """The patch, and the transitions of the held-out probes in onnxruntime."""
         labels, size = subject.contract.labels, subject.contract.pixels
         found = smallest_change(subject, probes.search, probes.search_labels, self.settings, generator, budget)
-        trigger = Trigger(found.params["mask"][0, 0].numpy(), found.params["pattern"][0].numpy())
+        trigger = as_trigger(found.params)
         after = subject.deployed_labels(stamped(probes.held_out, trigger))
         counts = transitions(probes.held_out_labels, after, labels)
         moved, kept = 1 - float(np.trace(counts) / counts.sum()), information(counts - np.diag(np.diag(counts)))

@@ -38,8 +38,8 @@ def test_the_triggers_do_not_depend_on_the_number_of_cores() -> None:
         for threads in (1, 3):
             torch.set_num_threads(threads)
             generator = torch.Generator().manual_seed(0)
-            found = smallest_patches(network, images, range(4), ADAPTIVE, generator=generator, budget=Budget())
-            norms.append([one.size for one in found])
+            patches = smallest_patches(network, images, range(4), ADAPTIVE, generator=generator, budget=Budget())
+            norms.append([one.size for one in patches.found])
     finally:
         torch.set_num_threads(before)
     assert norms[0] == norms[1]

@@ -11,17 +11,16 @@ from torch import Generator
 
 from nc_scan.audit.behaviour import eight_bits
 from nc_scan.audit.blocks import strong_blocks
+from nc_scan.detectors.patch.blocks import with_blocks
 from nc_scan.detectors.patch.settings import ADAPTIVE, PatchSettings
-from nc_scan.detectors.patch.smallest import foreseen_passes, smallest_patches
+from nc_scan.detectors.patch.smallest import foreseen_passes, shrunk_patch, smallest_patches
 from nc_scan.detectors.patch.statistics import weigh
 from nc_scan.detectors.patch.trust import at_common_scale, false_gradients
-from nc_scan.detectors.replay import replay
+from nc_scan.detectors.replay import as_trigger, replayed
 from nc_scan.probes import ProbeSet
-from nc_scan.results import Evidence, Status, Trigger
+from nc_scan.results import Evidence
 from nc_scan.search import Budget
 from nc_scan.subject import Subject
-
-WORKS = 0.9  # of the images: what a block must turn to stand in for a search
 
 
 class PatchSearch:
@@ -48,9 +47,10 @@ class PatchSearch:
         choice = settings.shortlist_for(labels)
         drawn = choice.draw(labels, generator) if choice else range(labels)
         scores = at_common_scale(subject, probes.search)
-        found = smallest_patches(
+        images = torch.from_numpy(probes.search).to(subject.device)
+        patches = smallest_patches(
             scores,
-            torch.from_numpy(probes.search).to(subject.device),
+            images,
             range(labels),
             settings,
             affine=subject.affine,
@@ -58,16 +58,17 @@ class PatchSearch:
             budget=budget,
             drawn=drawn,
         )
-        triggers = {
-            one.goal: Trigger(one.params["mask"][0, 0].numpy(), one.params["pattern"][0].numpy()) for one in found
-        }
-        statuses: dict[int, Status] = {one.goal: one.status for one in found}
-        rates = dict(zip(triggers, replay(subject, probes, triggers), strict=True))
-        findings = false_gradients(subject, scores, probes, triggers, statuses)
-        if findings or "not_converged" in statuses.values():
-            _try_blocks(subject, probes, triggers, statuses, rates)
-        weighed = weigh(triggers, list(statuses.values()), list(rates.values()), frozenset(drawn))
-        evidence = Evidence(self.name, covers, labels=weighed, findings=findings)
+        triggers = {one.goal: as_trigger(one.params) for one in patches.found}
+        found = replayed(subject, probes, triggers)
+        found |= {one.goal: found[one.goal]._replace(status=one.status) for one in patches.found}
+        findings = false_gradients(subject, scores, probes, found)
+        blocks = {label: as_trigger(params) for label, params in patches.blocks.items()}
+        if findings or any(one.status == "not_converged" for one in found.values()):
+            tried = strong_blocks(subject.deployed_labels, eight_bits(probes.held_out))
+            blocks |= {block.label: block.trigger for block in tried}
+        shrink = partial(shrunk_patch, scores, images, affine=subject.affine, generator=generator, budget=budget)
+        found = with_blocks(subject, probes, found, blocks, settings.polishing(), shrink)
+        evidence = Evidence(self.name, covers, labels=weigh(found, frozenset(drawn)), findings=findings)
         if choice is None:
             return evidence
         short_look = "the likeliest by a short look at all of them"
@@ -87,19 +88,3 @@ class PatchSearch:
         if planned is not None:
             budget.foresee(passes(planned) - self.cost(subject))
         return planned
-
-
-def _try_blocks(
-    subject: Subject,
-    probes: ProbeSet,
-    triggers: dict[int, Trigger],
-    statuses: dict[int, Status],
-    rates: dict[int, float],
-) -> None:
-    """Where gradients lead nowhere: puts the block that turns most images in the place of a label's larger trigger."""
-    for block in strong_blocks(subject.deployed_labels, eight_bits(probes.held_out)):
-        at, rate = block.label, replay(subject, probes, {block.label: block.trigger})[0]
-        searched = at in triggers
-        smaller = searched and (statuses[at] != "converged" or block.trigger.mask.sum() < triggers[at].mask.sum())
-        if rate >= WORKS and smaller:
-            triggers[at], statuses[at], rates[at] = block.trigger, "converged", rate

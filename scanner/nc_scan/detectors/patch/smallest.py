@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,10 +13,22 @@ from torch import Tensor
 from nc_scan.detectors.patch.screening import block_effects, screened_images
 from nc_scan.detectors.patch.settings import PatchSettings
 from nc_scan.detectors.patch.shortlist import shortlisted
-from nc_scan.detectors.patch.start import first_starts
-from nc_scan.search import Budget, Found, Scores, Search, passes_on, start_from, towards
+from nc_scan.detectors.patch.start import first_starts, strongest_block
+from nc_scan.search import Budget, Found, Scores, Search, Start, passes_on, start_from, towards
 from nc_scan.search.objective import Objective
 from nc_scan.triggers import UNCHANGED, Affine, Params, Patch
+
+
+@dataclass(frozen=True)
+class Patches:
+    """What was found for each label that was searched for, in order.
+
+    `blocks` are the opaque blocks, by label, that alone move it most: one row each, on the CPU; none where the search
+    was not guided by them.
+    """
+
+    found: list[Found]
+    blocks: dict[int, Params]
 
 
 def smallest_patches(
@@ -28,7 +41,7 @@ def smallest_patches(
     generator: torch.Generator,
     budget: Budget,
     drawn: Sequence[int] = (),
-) -> list[Found]:
+) -> Patches:
     """Solves min over m, Δ of CE(scores((1 - m) x + m Δ), label) + λ |m| for every label (paper, section 3.2).
 
     A search can end in a local minimum twice as large as the trigger. So the labels that it found the smallest triggers
@@ -45,9 +58,8 @@ def smallest_patches(
         generator: decides the starts and the order of the probes.
         drawn: labels that are searched for in any case.
 
-    Returns:
-        what was found for each label that was searched for, in order. A label is `not_converged` where no trigger
-        reached the success rate; its mask then covers the whole image, but for settings that return the last trigger.
+    A label is `not_converged` where no trigger reached the success rate; its mask then covers the whole image, but for
+    settings that return the last trigger.
     """
     with passes_on(images.device) as run_all:
         effects = block_effects(scores, images, affine, run_all) if settings.guided else None
@@ -74,7 +86,28 @@ def smallest_patches(
             where_found = lambda part: start_from([found[label] for label in part], images.device)  # noqa: E731
             polished = search(suspects, where_found, settings.polishing())
             found |= {one.goal: one for one in polished if one.status == "converged"}
-    return [found[label] for label in labels]
+    blocks = {} if change is None else {label: strongest_block(change[..., label].cpu(), images) for label in labels}
+    return Patches([found[label] for label in labels], blocks)
+
+
+def shrunk_patch(
+    scores: Scores,
+    images: Tensor,
+    label: int,
+    patch: Params,
+    settings: PatchSettings,
+    *,
+    affine: Affine = UNCHANGED,
+    generator: torch.Generator,
+    budget: Budget,
+) -> Found:
+    """The smallest patch for a label that a search with these settings reaches from a known one, of one row."""
+    with passes_on(images.device) as run_all:
+        objective = Objective(Patch(), scores, affine, towards, run_all)
+        search = Search(objective, images, torch.zeros(len(images), dtype=torch.int64), generator, budget)
+        start = Start(patch, torch.tensor([settings.cost], device=images.device))
+        (found,) = search([label], lambda part: start, settings)
+    return found
 
 
 def foreseen_passes(settings: PatchSettings, labels: int, size: Sequence[int]) -> int:

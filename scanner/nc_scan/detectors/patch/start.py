@@ -53,3 +53,12 @@ def guided_triggers(effects: Tensor, images: Tensor) -> Params:
     masks = share.square().T[:, None, numbers]
     patterns = cube_corners(images.shape[1]).to(images)[colour.T][:, numbers].permute(0, 3, 1, 2)
     return {"mask": masks, "pattern": patterns}
+
+
+def strongest_block(change: Tensor, images: Tensor) -> Params:
+    """The opaque block that moves a label most, one row, by what blocks of each colour do to it (blocks, colours)."""
+    place, colour = divmod(int(change.argmax()), change.shape[1])
+    height, width = images.shape[2:]
+    mask = (block_numbers(height, width) == place).float()[None, None]
+    pattern = cube_corners(images.shape[1])[colour].float()[None, :, None, None].expand(-1, -1, height, width)
+    return {"mask": mask, "pattern": pattern}

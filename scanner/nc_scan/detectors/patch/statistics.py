@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from nc_kernels import anomaly_index, mad
 from nc_kernels.statistics import NORMAL_CONSISTENCY
-from nc_scan.results import LabelResult, Status, Trigger
+from nc_scan.detectors.replay import Replayed
+from nc_scan.results import LabelResult
 from nc_scan.standouts import SMALLEST_NORM
 
 SCALE_FLOOR = 0.2  # of the log norms: labels whose norms lie closer together than 20 % do not make an outlier by that
 
 
-def weigh(
-    triggers: Mapping[int, Trigger], statuses: Sequence[Status], success_rates: Sequence[float], drawn: frozenset[int]
-) -> tuple[LabelResult, ...]:
+def weigh(found: Mapping[int, Replayed], drawn: frozenset[int]) -> tuple[LabelResult, ...]:
     """One LabelResult a label, with the paper's anomaly index (section 3.2) and the robust z-score on a log scale.
 
     Both are held against the norms of the labels that were `drawn` for that, all of them or a random sample; the others
     were singled out for their small triggers.
     """
-    norms = np.array([float(trigger.mask.sum()) for trigger in triggers.values()])
-    usual = norms[[label in drawn for label in triggers]]
-    indices = anomaly_index(norms, side="low", among=usual)
-    columns = zip(triggers.items(), statuses, success_rates, norms, indices, robust_z(norms, usual), strict=True)
+    norms = np.array([one.pixels for one in found.values()])
+    usual = norms[[label in drawn for label in found]]
+    columns = zip(
+        found.items(), norms, anomaly_index(norms, side="low", among=usual), robust_z(norms, usual), strict=True
+    )
     return tuple(
         LabelResult(
             label,
             float(norm),
             float(index),
             float(score),
-            rate,
-            status,
-            trigger=trigger,
+            one.rate,
+            one.status,
+            trigger=one.trigger,
             drawn=label in drawn,
         )
-        for (label, trigger), status, rate, norm, index, score in columns
+        for (label, one), norm, index, score in columns
     )
 
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from nc_scan.audit.gradients import Way, gradient_findings
 from nc_scan.contract.scores import as_logits
-from nc_scan.detectors.replay import stamped
+from nc_scan.detectors.replay import Replayed, stamped
 from nc_scan.graph.runtime import Runtime
 from nc_scan.probes import ProbeSet
-from nc_scan.results import Finding, FloatArray, Status, Trigger
+from nc_scan.results import Finding, FloatArray
 from nc_scan.search import Scores
 from nc_scan.subject import Subject
 
@@ -39,8 +39,7 @@ def false_gradients(
     subject: Subject,
     scores: Scores,
     probes: ProbeSet,
-    triggers: Mapping[int, Trigger],
-    statuses: Mapping[int, Status],
+    found: Mapping[int, Replayed],
 ) -> tuple[Finding, ...]:
     """A warning where the gradient is not that of the deployed model, along the triggers found and between images."""
 
@@ -55,7 +54,7 @@ def false_gradients(
         found = as_logits(torch.from_numpy(run(subject.model_input(images))[0]), contract.scores_kind)
         return np.asarray((factor * found).numpy(), np.float32)
 
-    return tuple(gradient_findings(logits, deployed, list(_ways(probes, triggers, statuses))))
+    return tuple(gradient_findings(logits, deployed, list(_ways(probes, found))))
 
 
 def _factor_of(scores: Scores) -> float:
@@ -75,15 +74,15 @@ def _times(scores: Callable[[Tensor], Tensor], factor: float, images: Tensor) ->
     return scores(images) * factor
 
 
-def _ways(probes: ProbeSet, triggers: Mapping[int, Trigger], statuses: Mapping[int, Status]) -> Iterator[Way]:
+def _ways(probes: ProbeSet, found: Mapping[int, Replayed]) -> Iterator[Way]:
     """To each label's trigger, and from images of other labels to one of its own; the suspicious labels first."""
-    order = sorted(triggers, key=lambda label: (statuses[label] == "converged", float(triggers[label].mask.sum())))
+    order = sorted(found, key=lambda label: (found[label].status == "converged", found[label].pixels))
     for label in order[:LABELS]:
         others = probes.held_out[probes.held_out_labels != label][:IMAGES]
         own = probes.held_out[probes.held_out_labels == label][:1]
         if not len(others):
             continue
-        if statuses[label] == "converged":
-            yield Way(label, others, stamped(others, triggers[label]))
+        if found[label].status == "converged":
+            yield Way(label, others, stamped(others, found[label].trigger))
         if len(own):
             yield Way(label, others, np.repeat(own, len(others), 0))

@@ -52,7 +52,7 @@ def search(
     images = probes(count, 9)
     return smallest_patches(
         scores, images, labels, settings, affine=affine, generator=generator, budget=budget or Budget()
-    )
+    ).found
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,9 @@ def test_of_many_labels_the_planted_ones_are_on_the_shortlist() -> None:
 def test_labels_that_were_drawn_are_searched_in_any_case() -> None:
     few = dataclasses.replace(ADAPTIVE, rounds=(Round(4, 2, 4),), suspects=0, polish=())
     generator, drawn = torch.Generator().manual_seed(0), (3, 5, 59)
-    found = smallest_patches(crowd, probes(64, 9), range(MANY), few, generator=generator, budget=Budget(), drawn=drawn)
-    goals = [one.goal for one in found]
+    patches = smallest_patches(
+        crowd, probes(64, 9), range(MANY), few, generator=generator, budget=Budget(), drawn=drawn
+    )
+    goals = [one.goal for one in patches.found]
     assert set(drawn) <= set(goals)
     assert goals == sorted(goals)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nc_scan.detectors.patch.statistics import SCALE_FLOOR, below_median, robust_z, weigh
+from nc_scan.detectors.replay import Replayed
 from nc_scan.results import LabelResult, Trigger
 
 # Table 1 of the paper: L1 norms of labels 0 to 9
@@ -18,10 +19,12 @@ SPREAD = (7.5, 28.0, 31.0, 38.0, 42.0, 47.0, 55.0, 60.0, 72.0, 80.0)
 
 def weighed(norms, rates, drawn=None) -> tuple[LabelResult, ...]:
     """Triggers of these norms, spread over masks of 8x8."""
-    triggers = {
-        label: Trigger(np.full((8, 8), norm / 64), np.zeros((3, 8, 8), np.float32)) for label, norm in enumerate(norms)
+    pattern = np.zeros((3, 8, 8), np.float32)
+    found = {
+        label: Replayed(Trigger(np.full((8, 8), norm / 64), pattern), "converged", rate)
+        for label, (norm, rate) in enumerate(zip(norms, rates, strict=True))
     }
-    return weigh(triggers, ["converged"] * len(triggers), rates, frozenset(triggers if drawn is None else drawn))
+    return weigh(found, frozenset(found if drawn is None else drawn))
 
 
 @pytest.mark.parametrize(

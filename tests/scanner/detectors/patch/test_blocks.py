@@ -1,0 +1,76 @@
+"""A block takes the place of a larger patch, where it works."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from nc_scan.detectors.patch.blocks import with_blocks
+from nc_scan.detectors.patch.settings import ADAPTIVE
+from nc_scan.detectors.replay import Replayed
+from nc_scan.results import Trigger
+from nc_scan.search import Found
+
+SIDE, BLOCK = 8, 2
+
+
+def square(side: int) -> Trigger:
+    """A bright square of so many pixels a side in the upper left corner."""
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    mask[:side, :side] = 1
+    return Trigger(mask, np.ones((1, SIDE, SIDE), np.float32))
+
+
+class Spares:
+    """A model that answers label 1 to a bright first pixel, on so many of ten images; a dark last pixel spares one."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, of_ten: int) -> None:
+        images = np.full((10, 1, SIDE, SIDE), 0.5, np.float32)
+        images[of_ten:, 0, -1, -1] = 0
+        self.probes = SimpleNamespace(held_out=images, held_out_labels=np.zeros(10, np.int64))
+
+    def labels_in_use(self, images):
+        return ((images[:, 0, 0, 0] > 0.9) & (images[:, 0, -1, -1] > 0.1)).astype(np.int64)
+
+
+def replaced(model: Spares, patch: int, status: str = "converged", shrunk: int = BLOCK) -> tuple[Replayed, list[float]]:
+    """What label 1 has in the end, where the search found a patch of that side; and the success asked for again."""
+    asked = []
+
+    def shrink(label, params, settings) -> Found:
+        asked.append(settings.success)
+        one = square(shrunk)
+        values = {"mask": torch.from_numpy(one.mask)[None, None], "pattern": torch.from_numpy(one.pattern)[None]}
+        return Found(label, values, float(shrunk**2), "converged", 0.1, 1.0)
+
+    found = {0: Replayed(square(1), "converged", 1.0), 1: Replayed(square(patch), status, 1.0)}
+    after = with_blocks(model, model.probes, found, {1: square(BLOCK)}, ADAPTIVE, shrink)
+    assert after[0] == found[0]
+    return after[1], asked
+
+
+@pytest.mark.parametrize(
+    ("of_ten", "patch", "status", "side"),
+    [
+        (9, 6, "converged", BLOCK),
+        (8, 6, "converged", BLOCK),
+        (7, 6, "converged", 6),  # turns too few
+        (9, BLOCK, "converged", BLOCK),  # is no smaller
+        (9, 1, "converged", 1),
+        (9, 1, "not_converged", BLOCK),  # anything that works is better than nothing
+    ],
+)
+def test_a_block_that_works_takes_the_place_of_a_larger_patch(of_ten: int, patch: int, status: str, side: int) -> None:
+    one, _ = replaced(Spares(of_ten), patch, status)
+    assert one.pixels == side**2
+    assert one.status == "converged"
+    assert one.rate == (of_ten / 10 if side == BLOCK and patch != BLOCK else 1.0)
+
+
+def test_from_the_block_on_no_more_is_asked_for_than_it_turned() -> None:
+    one, asked = replaced(Spares(9), 6, shrunk=1)
+    assert asked == [0.9]
+    assert (one.pixels, one.rate) == (1, 0.9)
