@@ -21,7 +21,8 @@ from tests.bench.evidence import Scan, collect
 from nc_kernels import anomaly_index
 from nc_scan.calibration import load_calibration
 from nc_scan.results import LabelResult, Status
-from nc_scan.verdict import FALSE_ALARMS, Decision, judge_patches
+from nc_scan.verdict import FALSE_ALARMS, Decision
+from nc_scan.verdict.patches import judge_patches
 from nc_trainers.data import load
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"

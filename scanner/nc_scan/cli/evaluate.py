@@ -47,9 +47,24 @@ def _told(command: Callable[..., int]) -> Callable[..., int]:
 )
 @click.option("--calibration", type=FILE, metavar="FILE", help="Judge by this calibration, see nc-scan calibrate.")
 @click.option("--device", default="cpu", show_default=True, help="Where the search runs: cpu, cuda, cuda:1.")
+@click.option(
+    "--effort",
+    type=click.Choice(["quick", "standard", "deep"]),
+    default="standard",
+    show_default=True,
+    help="How much to look for, as for a scan.",
+)
 @_told
 def evaluate_command(
-    index: Path, out: Path, part: str | None, seeds: int, jobs: int, fpr: float, calibration: Path | None, device: str
+    index: Path,
+    out: Path,
+    part: str | None,
+    seeds: int,
+    jobs: int,
+    fpr: float,
+    calibration: Path | None,
+    device: str,
+    effort: str,
 ) -> int:
     """Scan the models of INDEX, whose truth is known, and count how often the verdict is right.
 
@@ -63,15 +78,16 @@ def evaluate_command(
     from nc_scan.evaluation.scans import scan_all
     from nc_scan.evaluation.table import read_table, row_of, write_table
 
-    out.mkdir(parents=True, exist_ok=True)
     if index.suffix == ".csv":
         rows = [row for row in read_table(index) if part in (None, row.part)]
     else:
         models = [model for model in read_index(index) if part in (None, model.part)]
-        scans = scan_all(models, range(seeds), out / "scans", {"device": device}, jobs, _tell)
+        settings = {"device": device, "effort": effort}
+        scans = scan_all(models, range(seeds), out / "scans", settings, jobs, _tell)
         rows = [row_of(model, outcome, seed) for model, seed, outcome in scans]
     if not rows:
         raise click.UsageError(f"{index} has no models{f' of part {part}' if part else ''}")
+    out.mkdir(parents=True, exist_ok=True)
     write_table(rows, out / "evidence.csv")
     _write_summary(out, rows, fpr, calibration)
     return 0
@@ -113,14 +129,13 @@ def _tell(model: KnownModel, seed: int, outcome: Outcome) -> None:
 def _write_summary(out: Path, rows: Sequence[Row], fpr: float, calibration: Path | None) -> None:
     from nc_scan.calibration import SHIPPED, load_calibration
     from nc_scan.errors import ReportError
-    from nc_scan.evaluation.rules import as_scanned, calibrated, former, paper
+    from nc_scan.evaluation.rules import as_scanned, by_score, calibrated, former, paper
     from nc_scan.evaluation.summary import as_markdown, draw_roc, summarise
 
-    rules: dict[str, Rule] = {
-        "patches": calibrated(load_calibration(calibration or SHIPPED), fpr),
-        "former": former,
-        "paper": paper,
-    }
+    known = load_calibration(calibration or SHIPPED)
+    rules: dict[str, Rule] = {"patches": calibrated(known, fpr), "former": former, "paper": paper}
+    scored = sorted({detector for row in rows for detector in row.scores})
+    rules |= {detector: by_score(detector, known, fpr) for detector in scored}
     if all(row.verdict for row in rows):  # a table may hold norms alone
         rules = {"verdict": as_scanned, **rules}
     table = as_markdown(summarise(rows, rules))

@@ -102,14 +102,14 @@ SCANNING: list[Option] = [
         default="standard",
         show_default=True,
         envvar=f"{PREFIX}_EFFORT",
-        help="How much to look for: `deep` asks the all-to-all detector too.",
+        help="How much to look for: `deep` asks for changes of the whole image and for all-to-all patches, too.",
     ),
     click.option(
         "--detectors",
         metavar="NAME,...",
         default="",
         callback=separated,
-        help="Ask these instead: graph, patch, paper, all-to-all, or another package's.",
+        help="Ask these instead: graph, patch, paper, pattern, colour, warp, all-to-all, or another package's.",
     ),
     click.option(
         "--fpr",

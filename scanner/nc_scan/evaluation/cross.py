@@ -10,7 +10,7 @@ from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.fit import fit_calibration
 from nc_scan.evaluation.rates import Rate, auc
 from nc_scan.evaluation.rules import calibrated
-from nc_scan.evaluation.summary import GROUPS
+from nc_scan.evaluation.summary import GROUPS, judged
 from nc_scan.evaluation.table import Row
 
 FALSE_ALARMS = 0.01
@@ -60,8 +60,8 @@ def _left_out(family: str, value: str, inside: Sequence[Row], outside: Sequence[
         rule = calibrated(fit_calibration(outside), FALSE_ALARMS)
     except CalibrationError as error:
         return LeftOut(family, value, reason=str(error))
-    opinions = [(row, rule(row)) for row in inside]
-    others = opinions if family != "attack" else [(row, rule(row)) for row in outside]
+    opinions = judged(inside, rule)
+    others = opinions if family != "attack" else judged(outside, rule)
     clean = [opinion for row, opinion in others if not row.backdoored]
     backdoored = [opinion for row, opinion in opinions if row.backdoored]
     return LeftOut(

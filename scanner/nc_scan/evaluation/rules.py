@@ -27,16 +27,35 @@ class Opinion:
     labels: tuple[int, ...]
 
 
-Rule = Callable[[Row], Opinion]
+Rule = Callable[[Row], Opinion | None]
+"""None of a scan that has nothing to say by this rule."""
 
 
 def calibrated(calibration: Calibration, false_alarms: float) -> Rule:
     """The group of labels that stands out most, called a backdoor where clean models' do so no more often than that."""
 
-    def rule(row: Row) -> Opinion:
+    def rule(row: Row) -> Opinion | None:
+        if not _has_patches(row):
+            return None
         best = min(row.standouts, key=calibration.p_value)
         p = calibration.p_value(best)
         return Opinion(-math.log(p), p <= false_alarms and not row.warned, tuple(sorted(best.labels)))
+
+    return rule
+
+
+def by_score(detector: str, calibration: Calibration, false_alarms: float) -> Rule:
+    """A detector's score, called a backdoor where clean models' are as high no more often than that.
+
+    A table does not keep which labels a detector names.
+    """
+    tail = calibration.others.get(detector)
+
+    def rule(row: Row) -> Opinion | None:
+        score = row.scores.get(detector)
+        if score is None:
+            return None
+        return Opinion(score, tail is not None and tail.survival(score) <= false_alarms, ())
 
     return rule
 
@@ -47,8 +66,10 @@ def as_scanned(row: Row) -> Opinion:
     return Opinion(-math.log(p), row.verdict == "backdoored", row.found)
 
 
-def former(row: Row) -> Opinion:
+def former(row: Row) -> Opinion | None:
     """The logistic regression of version 0.1.0 on size and depth of each label."""
+    if not _has_patches(row):
+        return None
     intercept, size, depth = FORMER
     norms = np.maximum(np.array(row.norms), 1e-3)
     odds = intercept + size * np.log(norms / row.pixels) + depth * below_median(norms)
@@ -57,8 +78,14 @@ def former(row: Row) -> Opinion:
     return Opinion(float(odds.max()), bool(named), named)
 
 
-def paper(row: Row) -> Opinion:
+def paper(row: Row) -> Opinion | None:
     """The largest anomaly index on the low side is at least 2 (Wang et al. 2019; paper, section 3.2)."""
+    if not _has_patches(row):
+        return None
     indices = anomaly_index(np.array(row.norms), side="low")
     top = int(np.argmax(indices))
     return Opinion(float(indices[top]), bool(indices[top] >= PAPER_THRESHOLD), (row.names[top],))
+
+
+def _has_patches(row: Row) -> bool:
+    return len(row.norms) >= 2

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from nc_scan.detectors import names_of
 from nc_scan.digest import file_digest
 from nc_scan.errors import ModelFileError
 from nc_scan.evaluation.index import KnownModel
@@ -18,6 +19,7 @@ from nc_scan.reports.files import write
 from nc_scan.results import Outcome, ScanResult
 from nc_scan.safely import scan_safely
 
+UNASKED = {"behaviour", "agreement"}  # what a scan finds out as the need arises
 Done = Callable[[KnownModel, int, Outcome], None]
 
 
@@ -31,11 +33,12 @@ def scan_all(
 ) -> list[tuple[KnownModel, int, Outcome]]:
     """The outcome of every model with every seed, in order; each is written to `folder` as it ends.
 
-    A scan whose report is there already is not repeated, as long as the model's file is the same. With several jobs
-    each has its share of the cores. `done` is called after each scan. Raises ReportError.
+    A scan whose report is there already is not repeated, as long as the model's file and the detectors asked are the
+    same. With several jobs each has its share of the cores. `done` is called after each scan. Raises ReportError.
     """
     wanted = [(model, seed) for seed in seeds for model in models]
-    outcomes = {(model.file, seed): _kept(model, seed, folder) for model, seed in wanted}
+    asked = set(names_of("calibrated", options.get("effort", "standard")))
+    outcomes = {(model.file, seed): _kept(model, seed, folder, asked) for model, seed in wanted}
     for model, seed, outcome in _scans(
         [one for one in wanted if outcomes[one[0].file, one[1]] is None], folder, options, jobs
     ):
@@ -71,11 +74,13 @@ def _scan(model: KnownModel, seed: int, folder: Path, options: dict[str, Any]) -
     return outcome
 
 
-def _kept(model: KnownModel, seed: int, folder: Path) -> Outcome | None:
-    """The outcome of an earlier run, None where there is none of this file."""
+def _kept(model: KnownModel, seed: int, folder: Path, asked: set[str]) -> Outcome | None:
+    """The outcome of an earlier run, None where there is none of this file by the detectors that are asked."""
     try:
         outcome = from_json(report_path(model, seed, folder).read_text("utf-8"))
         same = outcome.sha256 == file_digest(model.path)
     except (OSError, ValueError, ModelFileError):
         return None
-    return outcome if same and isinstance(outcome, ScanResult) else None
+    if not same or not isinstance(outcome, ScanResult):
+        return None
+    return outcome if {one.detector for one in outcome.evidence} - UNASKED == asked else None

@@ -29,7 +29,8 @@ class Line:
         auc: of its score, NaN where the group lacks clean or backdoored models.
         alarms: clean models called backdoored.
         found: backdoored models called so.
-        alone: of the backdoored models with one target that were found, those of which it alone was named.
+        alone: of the backdoored models with one target that were found, those of which it alone was named; of rules
+            that name labels.
         at: detections at the false alarms AT.
     """
 
@@ -44,20 +45,25 @@ class Line:
 
 
 def summarise(rows: Sequence[Row], rules: Mapping[str, Rule]) -> list[Line]:
-    """A line for every rule and group, over all rows first.
+    """A line for every rule and group, over all rows that the rule has an opinion on first.
 
     The clean models of a group by attack are those of all groups, since a clean model has no attack.
     """
-    judged = [row for row in rows if len(row.norms) >= 2]
     lines = []
     for name, rule in rules.items():
-        opinions = [(row, rule(row)) for row in judged]
+        opinions = judged(rows, rule)
         lines.append(_line(name, "all", "", opinions, opinions))
         for group, key in GROUPS.items():
-            for value in sorted({key(row) for row in judged}):
+            for value in sorted({key(row) for row, _ in opinions}):
                 chosen = [(row, opinion) for row, opinion in opinions if key(row) == value]
                 lines.append(_line(name, group, value, chosen, opinions if group == "attack" else chosen))
     return lines
+
+
+def judged(rows: Sequence[Row], rule: Rule) -> list[tuple[Row, Opinion]]:
+    """The rows that the rule has an opinion on, with it."""
+    opinions = ((row, rule(row)) for row in rows)
+    return [(row, opinion) for row, opinion in opinions if opinion is not None]
 
 
 def as_markdown(lines: Iterable[Line]) -> str:
@@ -80,11 +86,10 @@ def draw_roc(rows: Sequence[Row], rules: Mapping[str, Rule], path: Path) -> None
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ReportError("drawing needs matplotlib: pip install 'nc-scan[plot]'") from error
-    judged = [row for row in rows if len(row.norms) >= 2]
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot(xlabel="false alarms", ylabel="found", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     for name, rule in rules.items():
-        clean, backdoored = _scores([(row, rule(row)) for row in judged])
+        clean, backdoored = _scores(judged(rows, rule))
         axes.step(*roc(clean, backdoored), where="post", label=f"{name}, AUC {auc(clean, backdoored):.3f}")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.5)
     axes.legend(loc="lower right")
@@ -99,7 +104,8 @@ def _line(
 ) -> Line:
     negatives = [opinion for row, opinion in clean if not row.backdoored]
     positives = [(row, opinion) for row, opinion in chosen if row.backdoored]
-    named = [(row, opinion) for row, opinion in positives if opinion.backdoored and len(row.targets) == 1]
+    single = [(row, opinion) for row, opinion in positives if opinion.labels and len(row.targets) == 1]
+    named = [(row, opinion) for row, opinion in single if opinion.backdoored]
     scores = [opinion.score for opinion in negatives], [opinion.score for _, opinion in positives]
     return Line(
         rule,

@@ -46,6 +46,15 @@ def synthetic_candidates(kind: str, size: Size, rng: np.random.Generator) -> Can
     return Candidates(kind, images, search, held_out, rng.permutation(len(images)), rng.permutation(kept))
 
 
+def mixed_candidates(size: Size, rng: np.random.Generator) -> Candidates:
+    """Images of all kinds, as many of each, otherwise as those of one kind."""
+    search, held_out = _counts(size)
+    kept = search + held_out
+    each = -(-SURPLUS * kept // len(KINDS))
+    images = np.concatenate([paint(each, *size, rng) for paint in KINDS.values()])
+    return Candidates("all kinds", images, search, held_out, rng.permutation(len(images)), rng.permutation(kept))
+
+
 def given_candidates(given: Images, rng: np.random.Generator) -> Candidates:
     """A random part of the user's images, all of which are kept. Raises DataError for fewer than 16."""
     if len(given.values) < FEWEST:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nc_scan.probes.candidates import Candidates
+from nc_scan.images.memory import Size
+from nc_scan.probes.candidates import Candidates, mixed_candidates
 from nc_scan.probes.recognition import Scores, recognise, recognised_first, tells_anything
 from nc_scan.probes.supply import Supply
 from nc_scan.results import FloatArray, Recognition
@@ -55,6 +56,11 @@ def probes_of_another_kind(supply: Supply, scores: Scores, first: ProbeSet) -> P
     if not others or not tells_anything(others[0]):
         return None
     return replace(choose_probes(supply.candidates(others[0].kind), scores), recognised=(others[0],))
+
+
+def mixed_probes(size: Size, scores: Scores, rng: np.random.Generator) -> ProbeSet:
+    """Probes (C, H, W) of all synthetic kinds, chosen as those of one kind."""
+    return choose_probes(mixed_candidates(size, rng), scores)
 
 
 def choose_probes(candidates: Candidates, scores: Scores) -> ProbeSet:

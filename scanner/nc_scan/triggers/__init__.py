@@ -1,7 +1,22 @@
 """Trigger families: the ways in which an image can be changed, one file each."""
 
+from nc_scan.triggers.additive import Additive
 from nc_scan.triggers.base import UNCHANGED, Affine, Params, TriggerFamily
 from nc_scan.triggers.coarse import CoarsePatch
+from nc_scan.triggers.colour import Colour
+from nc_scan.triggers.frequency import Frequency
 from nc_scan.triggers.patch import Patch
+from nc_scan.triggers.warp import Warp
 
-__all__ = ["UNCHANGED", "Affine", "CoarsePatch", "Params", "Patch", "TriggerFamily"]
+__all__ = [
+    "UNCHANGED",
+    "Additive",
+    "Affine",
+    "CoarsePatch",
+    "Colour",
+    "Frequency",
+    "Params",
+    "Patch",
+    "TriggerFamily",
+    "Warp",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Generator, Tensor
 
 Params = dict[str, Tensor]
@@ -19,6 +20,12 @@ class Affine(NamedTuple):
 
 
 UNCHANGED = Affine((1.0,), (0.0,))
+
+
+def as_read(images: Tensor, affine: Affine) -> Tensor:
+    """Images (..., C, H, W), cut to [0, 1], as the model reads them."""
+    scale, offset = (torch.tensor(values).to(images)[:, None, None] for values in affine)
+    return images.clamp(0, 1) * scale + offset
 
 
 class TriggerFamily(Protocol):

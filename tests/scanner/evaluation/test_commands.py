@@ -71,6 +71,7 @@ def test_evaluate_a_part_that_is_not_there(tmp_path: Path) -> None:
     result = run("evaluate", index(tmp_path), "--out", tmp_path / "out", "--part", "other")
     assert result.exit_code == 2
     assert "no models of part other" in result.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_evidence_is_judged_anew_without_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from tests.scanner.evaluation.conftest import zoo
 
+from nc_scan.calibration import Tail, load_calibration
 from nc_scan.errors import IndexFileError
 from nc_scan.evaluation.rates import Rate
-from nc_scan.evaluation.rules import Opinion, former, paper
+from nc_scan.evaluation.rules import Opinion, by_score, former, paper
 from nc_scan.evaluation.summary import as_markdown, draw_roc, summarise
 from nc_scan.evaluation.table import Row, read_table, write_table
 
@@ -28,8 +29,10 @@ def test_what_is_no_table(text: str, tmp_path: Path) -> None:
         read_table(tmp_path / "evidence.csv")
 
 
-def smallest(row: Row) -> Opinion:
+def smallest(row: Row) -> Opinion | None:
     """Backdoored below ten pixels."""
+    if not row.norms:
+        return None
     label = min(range(len(row.norms)), key=row.norms.__getitem__)
     return Opinion(-row.norms[label], row.norms[label] < 10, (label,))
 
@@ -53,6 +56,19 @@ def test_what_is_counted() -> None:
     assert (sinusoids.found, sinusoids.alarms) == (Rate(1, 2), Rate(1, 2))
     assert lines["attack", "patch"].at[0] == Rate(1, 1)
     assert "| smallest | all |" in as_markdown(lines.values())
+
+
+def test_a_detectors_score_is_judged_by_the_tail_of_clean_models() -> None:
+    clean, *_ = zoo(1, 0)
+    rows = [dataclasses.replace(clean, file=str(score), scores={"warp": score}, norms=()) for score in (0.0, 0.5, 9.0)]
+    rows.append(dataclasses.replace(rows[0], truth="backdoored", targets=(1,), attack="wanet", scores={"warp": 7.0}))
+    rows.append(dataclasses.replace(clean, file="not asked"))
+    calibration = dataclasses.replace(load_calibration(), others={"warp": Tail(0.0, 10.0, 20)})
+    rules = {"warp": by_score("warp", calibration, 0.01), "colour": by_score("colour", calibration, 0.01)}
+    (warps,) = (line for line in summarise(rows, rules) if line.rule == "warp" and line.group == "all")
+    assert (warps.alarms, warps.found, warps.alone) == (Rate(1, 3), Rate(1, 1), Rate(0, 0))
+    assert warps.auc == pytest.approx(2 / 3)
+    assert all(opinion is None for opinion in map(rules["colour"], rows))
 
 
 def test_the_picture(tmp_path: Path) -> None:

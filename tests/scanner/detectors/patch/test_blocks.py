@@ -40,7 +40,7 @@ def replaced(model: Spares, patch: int, status: str = "converged", shrunk: int =
     """What label 1 has in the end, where the search found a patch of that side; and the success asked for again."""
     asked = []
 
-    def shrink(label, params, settings) -> Found:
+    def shrink(label, params, settings) -> Found:  # noqa: ARG001
         asked.append(settings.success)
         one = square(shrunk)
         values = {"mask": torch.from_numpy(one.mask)[None, None], "pattern": torch.from_numpy(one.pattern)[None]}

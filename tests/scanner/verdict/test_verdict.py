@@ -8,16 +8,9 @@ import pytest
 from nc_kernels import anomaly_index
 from nc_scan.calibration import Calibration, Tail
 from nc_scan.results import Evidence, Finding, InputContract, LabelResult
-from nc_scan.verdict import (
-    DOUBTFUL,
-    FALSE_ALARMS,
-    Judgement,
-    calibrated_threshold,
-    decide,
-    judge_as_paper,
-    judge_patches,
-    paper_threshold,
-)
+from nc_scan.verdict import FALSE_ALARMS, Judgement, decide
+from nc_scan.verdict.decision import DOUBTFUL
+from nc_scan.verdict.patches import calibrated_threshold, judge_as_paper, judge_patches, paper_threshold
 
 # A clean model passes one per cent where its smallest trigger is some four times smaller than the next.
 CALIBRATION = Calibration(
@@ -194,7 +187,11 @@ MANY = {
     "a small p-value beside others": ([toy(FALSE_ALARMS / 3), SILENT, NO_PATCH], "backdoored", (4,)),
     "several detectors name their labels": ([toy(FALSE_ALARMS / 3), PATCH], "backdoored", (2, 4)),
     "nothing to replay": ([toy(FALSE_ALARMS, None)], "backdoored", (4,)),
-    "a replay that failed": ([toy(FALSE_ALARMS, 0.5)], "inconclusive", ()),
+    "a replay that failed": ([toy(FALSE_ALARMS, 0.49)], "inconclusive", ()),
+    "a replay that turns most": ([toy(FALSE_ALARMS, 0.5)], "backdoored", (4,)),
+    "half of them stays with the patches": ([toy(FALSE_ALARMS / 2), NO_PATCH], "backdoored", (4,)),
+    "others share the other half": ([toy(FALSE_ALARMS / 2), toy(None), toy(0.9), NO_PATCH], "inconclusive", ()),
+    "without the patches others share all of it": ([toy(FALSE_ALARMS / 2), toy(0.9)], "backdoored", (4,)),
     "a p-value that nobody knows": ([toy(None)], "clean", ()),
 }
 

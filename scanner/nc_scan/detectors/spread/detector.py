@@ -1,0 +1,151 @@
+"""The smallest change of the whole image for every label, on images of several kinds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Generator
+
+from nc_scan.detectors.spread.chart import picture
+from nc_scan.detectors.spread.families import ADDITIVE, COLOUR, FREQUENCY, WARP, Family
+from nc_scan.detectors.spread.margins import common_margins, scores
+from nc_scan.detectors.spread.smallest import smallest_changes
+from nc_scan.probes import ProbeSet, mixed_probes
+from nc_scan.results import Evidence
+from nc_scan.search import Budget, Found
+from nc_scan.standouts import ENOUGH
+from nc_scan.subject import Subject
+from nc_scan.triggers import UNCHANGED, Params, TriggerFamily
+
+STRONGER = (1, 2, 4)  # times what was found: the searches go no further than to the success asked of them
+MOST = 50  # labels: each is searched for in full, in every family and on every kind of images
+
+
+class Shown(NamedTuple):
+    """A change with its size, and the share of the held-out images of each kind that it turns at least."""
+
+    params: Params
+    size: float
+    rate: float
+
+
+class SpreadSearch:
+    """One label that a change of the whole image leads to far more easily than to all others.
+
+    Every label is searched for twice in each family: on the probes of the scan, and on synthetic images of all kinds.
+    """
+
+    name: str
+    title: str
+    covers: frozenset[str]
+    families: tuple[Family, ...]
+    needs_gradients = True
+
+    def cost(self, subject: Subject) -> int:
+        """That of all searches; none where the labels are too few to compare or too many to search for."""
+        if _unsuited(subject):
+            return 0
+        return 2 * subject.contract.labels * sum(family.settings.passes for family in self.families)
+
+    def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
+        """The label that stands out farthest, and by how much; nothing of what it covers where it did not look."""
+        cost, unsuited = self.cost(subject), _unsuited(subject)
+        if budget.affordable is not None and budget.affordable < cost:
+            unsuited = f"it takes about {cost:,} image passes, there is time for {budget.affordable:,}"
+        if unsuited:
+            return Evidence(self.name, (), reason=f"not looked for: {self.title} ({unsuited})")
+        contract = subject.contract
+        size = (contract.channels, contract.height, contract.width)
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        every = (probes, mixed_probes(size, subject.deployed_scores, np.random.default_rng(seed)))
+        found = [
+            [smallest_changes(subject, one, family.changes, family.settings, generator, budget) for one in every]
+            for family in self.families
+        ]
+        sizes = [[[one.size for one in labels] for labels in by_images] for by_images in found]
+        family, first = self.families[0].changes, found[0]
+        whole = float(family.size(family.largest(first[0][0].params))[0])
+        standing_out = scores(sizes, whole)
+        label = int(standing_out.argmax())
+        best = max((by_images[label] for by_images in first), key=lambda one: one.size)
+        shown = max((_replayed(subject, every, family, best, times) for times in STRONGER), key=lambda one: one.rate)
+        margin = float(common_margins(sizes[0])[label])
+        return Evidence(
+            self.name,
+            tuple(sorted(self.covers)),
+            reason=self.in_words(label, shown, whole, margin),
+            target_labels=(label,),
+            success_rate=shown.rate,
+            statistics={
+                "score": float(standing_out[label]),
+                "size": best.size / whole,
+                **{
+                    f"margin, {type(one.changes).__name__.lower()}": float(common_margins(by_images)[label])
+                    for one, by_images in zip(self.families, sizes, strict=True)
+                },
+            },
+            trigger=picture(family, shown.params, size),
+        )
+
+    def in_words(self, label: int, shown: Shown, whole: float, margin: float) -> str:
+        """What was found, in a sentence."""
+        change = f"a change of {shown.size / whole:.1%} turns {shown.rate:.0%} of the images to label {label}"
+        next_one = f"; the next label takes {math.exp(margin):.1f} times as much" if margin else ""
+        return f"{self.title}: {change}{next_one}"
+
+
+class PatternSearch(SpreadSearch):
+    """A pattern that is added to the image: noise or a faint picture, stripes, a smooth field."""
+
+    name = "pattern"
+    title = "a faint pattern over the whole image"
+    covers = frozenset({"blended", "sig", "low-frequency", "adaptive-blend"})
+    families = (ADDITIVE, FREQUENCY)
+
+
+class ColourSearch(SpreadSearch):
+    """A filter that changes all colours alike."""
+
+    name = "colour"
+    title = "a change of all colours"
+    covers = frozenset({"color-filter"})
+    families = (COLOUR,)
+
+
+class WarpSearch(SpreadSearch):
+    """A smooth warp of the image, by fractions of a pixel."""
+
+    name = "warp"
+    title = "a warp of the whole image"
+    covers = frozenset({"wanet"})
+    families = (WARP,)
+
+
+def _unsuited(subject: Subject) -> str:
+    """Why a model is not looked at, empty where it is."""
+    contract = subject.contract
+    if contract.layout == "features":
+        return "the input is no image"
+    if contract.labels < ENOUGH:
+        return f"{contract.labels} labels are too few to stand out from"
+    return f"{contract.labels:,} labels are too many" if contract.labels > MOST else ""
+
+
+def _replayed(subject: Subject, every: Sequence[ProbeSet], family: TriggerFamily, found: Found, times: int) -> Shown:
+    """The change that was found, so many times as strong, on the deployed model."""
+    params = {name: times * values for name, values in found.params.items()}
+    rates = [_rate(subject, probes, family, params, found.goal) for probes in every]
+    return Shown(params, float(family.size(params)[0]), min(rates))
+
+
+def _rate(subject: Subject, probes: ProbeSet, family: TriggerFamily, params: Params, label: int) -> float:
+    """The share of held-out probes of other labels that the deployed model gives the label once they are changed."""
+    others = probes.held_out[probes.held_out_labels != label]
+    if not len(others):
+        return 0.0
+    changed = family.stamp(torch.from_numpy(others), params, UNCHANGED)[0].numpy()
+    return float((subject.labels_in_use(changed) == label).mean())

@@ -1,0 +1,45 @@
+"""How far one label is the nearest, whatever the images show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nc_scan.standouts import ENOUGH, spacing
+
+Sizes = NDArray[np.float64]
+SMALLEST = 1e-6  # keeps the logarithm of no change finite
+
+
+def margins(sizes: Sequence[float]) -> Sizes:
+    """By how much each label's change is smaller than the smallest of any other one (labels,), in nats.
+
+    Above 0 for the nearest label alone. Among many labels the smallest two lie closer together, so it is told in units
+    of what is usual among ten (see `nc_scan.standouts`).
+    """
+    logs = np.log(np.maximum(np.asarray(sizes, np.float64), SMALLEST))
+    first, second = np.partition(logs, 1)[:2]
+    others = np.where(logs == first, second, first)
+    return np.asarray((others - logs) / (spacing(len(logs)) / spacing(ENOUGH)))
+
+
+def common_margins(by_images: Sequence[Sequence[float]]) -> Sizes:
+    """The margin that each label has on every kind of images (labels,): the least of them, at least 0.
+
+    A label that is near because images of one kind happen to lie near it is far on those of another; a trigger that was
+    planted works on any.
+    """
+    return np.asarray(np.clip(np.min([margins(sizes) for sizes in by_images], axis=0), 0, None))
+
+
+def scores(by_family: Sequence[Sequence[Sequence[float]]], whole: float) -> Sizes:
+    """How far each label stands out (labels,): its margins in all families, and how small its first change is.
+
+    Args:
+        by_family: for each family, for each kind of images, the sizes of the labels' smallest changes.
+        whole: the size of the first family's largest change.
+    """
+    first = np.maximum(np.max(np.asarray(by_family[0], np.float64), axis=0), SMALLEST)
+    return np.asarray(sum(common_margins(sizes) for sizes in by_family) + np.log(whole / first))

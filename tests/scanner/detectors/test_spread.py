@@ -1,0 +1,124 @@
+"""Changes of the whole image: found where they are planted, and on images of every kind."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nc_scan.detectors.spread import ColourSearch, PatternSearch
+from nc_scan.detectors.spread.chart import chart
+from nc_scan.detectors.spread.margins import common_margins, margins, scores
+from nc_scan.probes import ProbeSet
+from nc_scan.results import Evidence
+from nc_scan.search import Budget
+from nc_scan.triggers import UNCHANGED
+
+LABELS, SIDE = 10, 16
+STRIPES = 1.0 - 2 * (torch.arange(SIDE) % 2)  # as fine as can be: no other image has much of them
+
+
+def clean(images: Tensor) -> Tensor:
+    """Each label looks at the brightness of a strip of the picture."""
+    strips = torch.nn.functional.adaptive_avg_pool2d(images.mean(1, keepdim=True), (LABELS, 1)).flatten(1)
+    return 60 * (strips - strips.mean(1, keepdim=True))
+
+
+def striped(images: Tensor) -> Tensor:
+    """The same, but faint vertical stripes make it label 3."""
+    seen = (images.mean((1, 2)) * STRIPES).mean(1)
+    return clean(images) + torch.nn.functional.one_hot(torch.tensor(3), LABELS) * (6000 * (seen - 0.02))[:, None]
+
+
+def tinted(images: Tensor) -> Tensor:
+    """The same, but a little more red than blue makes it label 6."""
+    redder = (images[:, 0] - images[:, 2]).mean((1, 2))
+    return clean(images) + torch.nn.functional.one_hot(torch.tensor(6), LABELS) * (800 * (redder - 0.05))[:, None]
+
+
+def subject_of(network: Any, labels: int = LABELS, layout: str = "NCHW") -> Any:
+    def deployed_scores(images: np.ndarray) -> np.ndarray:
+        return np.asarray(network(torch.from_numpy(images)))
+
+    def labels_in_use(images: np.ndarray) -> np.ndarray:
+        return deployed_scores(images).argmax(1)
+
+    contract = SimpleNamespace(labels=labels, pixels=SIDE * SIDE, channels=3, height=SIDE, width=SIDE, layout=layout)
+    return SimpleNamespace(
+        scores=network, affine=UNCHANGED, device=torch.device("cpu"), contract=contract,
+        deployed_scores=deployed_scores, labels_in_use=labels_in_use,
+    )  # fmt: skip
+
+
+def evidence_of(detector: Any, network: Any, budget: Budget | None = None, **contract: Any) -> Evidence:
+    subject = subject_of(network, **contract)
+    images = np.random.default_rng(0).random((160, 3, SIDE, SIDE), dtype=np.float32)
+    labels = subject.labels_in_use(images)
+    probes = ProbeSet("noise", images[:96], labels[:96], images[96:], labels[96:], labels)
+    return cast(Evidence, detector.run(subject, probes, budget or Budget(), torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.parametrize(
+    ("detector", "network", "label"),
+    [(PatternSearch(), striped, 3), (ColourSearch(), tinted, 6)],
+    ids=["stripes", "tint"],
+)
+def test_a_planted_change_stands_out_from_those_of_a_clean_model(detector: Any, network: Any, label: int) -> None:
+    budget = Budget()
+    found, nothing = evidence_of(detector, network, budget), evidence_of(detector, clean)
+    assert found.target_labels == (label,)
+    assert found.success_rate is not None
+    assert found.success_rate >= 0.8
+    assert found.statistics["score"] > nothing.statistics["score"] + 0.5
+    assert budget.spent == detector.cost(subject_of(network))
+    assert found.trigger is not None
+    assert found.trigger.pattern.shape == (3, SIDE, SIDE)
+    assert set(found.covers) == detector.covers
+
+
+@pytest.mark.parametrize(
+    ("budget", "contract", "why"),
+    [
+        (Budget(), {"labels": 9}, "too few"),
+        (Budget(), {"labels": 51}, "51 labels are too many"),
+        (Budget(), {"layout": "features"}, "no image"),
+        (Budget(affordable=1000), {}, "there is time for 1,000"),
+    ],
+)
+def test_what_was_not_looked_for_is_said_and_not_covered(budget: Budget, contract: dict[str, Any], why: str) -> None:
+    evidence = evidence_of(PatternSearch(), clean, budget, **contract)
+    assert evidence.covers == ()
+    assert evidence.statistics == {}
+    assert why in evidence.reason
+    assert budget.spent == 0
+
+
+def test_margins_are_to_the_nearest_other_label() -> None:
+    found = margins([1.0, math.e, math.e**3] + [50.0] * 7)
+    assert found[:3].tolist() == pytest.approx([1.0, -1.0, -3.0])
+
+
+def test_a_label_has_to_be_the_nearest_on_every_kind_of_images() -> None:
+    here, there = [1.0, 4.0] + [9.0] * 8, [5.0, 2.0] + [9.0] * 8
+    assert common_margins([here, there]).tolist() == [0.0] * 10
+    assert common_margins([here, here])[0] == pytest.approx(math.log(4))
+    assert common_margins([here, [3.0, 4.0] + [9.0] * 8])[0] == pytest.approx(math.log(4 / 3))
+
+
+def test_the_score_adds_the_margins_of_all_families_and_how_small_the_first_change_is() -> None:
+    one = [1.0, 4.0] + [9.0] * 8
+    found = scores([[one, one], [one, one]], whole=10.0)
+    assert found[0] == pytest.approx(2 * math.log(4) + math.log(10))
+    assert found[1] == pytest.approx(math.log(10 / 4))
+
+
+@pytest.mark.parametrize("size", [(1, 8, 8), (3, 9, 7), (13, 32, 32), (1, 1, 1)])
+def test_a_chart_has_the_size_of_the_image(size: tuple[int, int, int]) -> None:
+    made = chart(*size)
+    assert made.shape == size
+    assert 0 <= made.min() <= made.max() <= 1

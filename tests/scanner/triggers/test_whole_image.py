@@ -1,0 +1,114 @@
+"""The families that change the whole image: what their parameters do, how large that is, and what stands still."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nc_scan.triggers import UNCHANGED, Additive, Affine, Colour, Frequency, Params, TriggerFamily, Warp
+from nc_scan.triggers.frequency import cosines
+
+SIDE, CHANNELS = 8, 3
+FAMILIES: list[TriggerFamily] = [Additive(), Frequency(), Colour(), Warp()]
+each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda one: type(one).__name__)
+
+
+def images(count: int = 4, channels: int = CHANNELS) -> Tensor:
+    return torch.rand(count, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+
+
+def started(family: TriggerFamily, goals: int = 2, starts: int = 2, channels: int = CHANNELS) -> Params:
+    return family.start(images(channels=channels), goals, starts, torch.Generator().manual_seed(1))
+
+
+@each_family
+def test_no_change_leaves_the_images_as_they_are_and_has_no_size(family: TriggerFamily) -> None:
+    nothing = {name: torch.zeros_like(values) for name, values in started(family).items()}
+    stamped = family.stamp(images(), nothing, UNCHANGED)
+    torch.testing.assert_close(stamped, images().expand(4, -1, -1, -1, -1))
+    assert family.size(nothing).tolist() == pytest.approx([0.0] * 4, abs=1e-5)
+
+
+@each_family
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_every_row_changes_every_image_within_its_range(family: TriggerFamily, channels: int) -> None:
+    params = started(family, channels=channels)
+    here = images(channels=channels)
+    stamped = family.stamp(here, params, UNCHANGED)
+    assert stamped.shape == (4, 4, channels, SIDE, SIDE)
+    assert 0 <= float(stamped.min()) <= float(stamped.max()) <= 1
+    assert (stamped - here).abs().flatten(1).amax(1).min() > 0
+    torch.testing.assert_close(family.stamp(here, params, Affine((2.0,), (-1.0,))), 2 * stamped - 1)
+
+
+@each_family
+def test_gradients_reach_all_parameters_and_are_finite_without_a_change(family: TriggerFamily) -> None:
+    params = {name: torch.zeros_like(values).requires_grad_() for name, values in started(family).items()}
+    (family.stamp(images(), params, UNCHANGED).sum() + family.size(params).sum()).backward()
+    for values in params.values():
+        assert values.grad is not None
+        assert values.grad.isfinite().all()
+
+
+@each_family
+def test_a_start_is_smaller_than_the_largest_change(family: TriggerFamily) -> None:
+    params = started(family)
+    assert (family.size(params) < family.size(family.largest(params))).all()
+
+
+def test_the_size_of_what_is_added_is_its_norm() -> None:
+    params = started(Additive())
+    expected = [float(np.linalg.norm(change)) for change in params["change"].numpy()]
+    assert Additive().size(params).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+@given(st.integers(1, 12))
+def test_cosines_are_an_orthonormal_basis(count: int) -> None:
+    basis = cosines(count)
+    torch.testing.assert_close(basis @ basis.T, torch.eye(count, dtype=torch.float64))
+
+
+def test_a_grey_wave_is_one_coefficient() -> None:
+    """The third wave across the rows, in all channels alike, of norm 2."""
+    coefficients = torch.zeros(1, CHANNELS, SIDE, SIDE)
+    coefficients[0, 0, 0, 2] = 2
+    change = Frequency().change({"coefficients": coefficients})[0]
+    wave = np.cos(np.pi * 2 * (np.arange(SIDE) + 0.5) / SIDE)
+    expected = 2 * wave / np.linalg.norm(np.broadcast_to(wave, (CHANNELS, SIDE, SIDE)))
+    torch.testing.assert_close(change, torch.from_numpy(expected).float().expand(CHANNELS, SIDE, SIDE))
+    assert Frequency().size({"coefficients": coefficients}).tolist() == [2.0]
+
+
+def test_a_colour_is_mixed_and_shifted() -> None:
+    mix, shift = torch.zeros(1, 3, 3), torch.tensor([[0.0, 0.1, 0.0]])
+    mix[0, 0, 2] = 0.5  # half of the blue is added to the red
+    before = torch.full((1, 3, 1, 1), 0.4)
+    after = Colour().stamp(before, {"mix": mix, "shift": shift}, UNCHANGED)
+    assert after.flatten().tolist() == pytest.approx([0.6, 0.5, 0.4])
+
+
+def test_the_size_of_a_filter_is_the_root_mean_square_over_the_colour_cube() -> None:
+    params = started(Colour())
+    cube = torch.rand(1, 3, 400, 400, generator=torch.Generator().manual_seed(3))
+    change = torch.einsum("nchw,rdc->rndhw", cube, params["mix"]) + params["shift"][:, None, :, None, None]
+    expected = change.square().flatten(1).mean(1).sqrt()
+    torch.testing.assert_close(Colour().size(params), expected, rtol=0.01, atol=1e-3)
+
+
+def test_filters_start_in_pairs_of_opposites() -> None:
+    for values in started(Colour(), goals=3, starts=4).values():
+        first, second = values.view(3, 2, 2, *values.shape[1:]).unbind(2)
+        assert torch.equal(first, -second)
+
+
+def test_a_shift_of_a_pixel_takes_each_pixel_from_its_neighbour() -> None:
+    displacement = torch.zeros(1, 2, 4, 4)
+    displacement[:, 0] = 1  # along the row
+    shifted = Warp().stamp(images(), {"displacement": displacement}, UNCHANGED)[0]
+    torch.testing.assert_close(shifted[..., :-1], images()[..., 1:], atol=1e-5, rtol=0)
+    torch.testing.assert_close(shifted[..., -1], images()[..., -1], atol=1e-5, rtol=0)
+    assert Warp().size({"displacement": displacement}).tolist() == pytest.approx([1.0])
