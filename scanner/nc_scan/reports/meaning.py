@@ -62,6 +62,9 @@ NEXT = {
     ),
 }
 
+DEEPER = frozenset({"sig", "low-frequency", "wanet", "all-to-all"})  # what only --effort deep looks for
+GO_DEEPER = "If you can wait some minutes, scan with --effort deep: it looks for changes of the whole image, too."
+
 GLOSSARY = {
     "Trigger": "what an image must carry for the backdoor to act: here a mask and a pattern.",
     "Mask": "where the trigger covers the image, and how opaquely; white covers it entirely.",
@@ -85,7 +88,7 @@ class Coverage:
 
 def coverage(result: ScanResult) -> Coverage:
     """By the evidence of the detectors that ran; a kind that has no phrase here stands with its name."""
-    covered = {kind for evidence in result.evidence if evidence.not_run is None for kind in evidence.covers}
+    covered = _covered(result)
     known = {**KINDS, **{kind: kind for kind in sorted(covered - set(KINDS))}}
     return Coverage(
         tuple(phrase for kind, phrase in known.items() if kind in covered),
@@ -95,4 +98,11 @@ def coverage(result: ScanResult) -> Coverage:
 
 def next_steps(outcome: Outcome) -> tuple[str, ...]:
     """What to do now."""
-    return NEXT[outcome.verdict]
+    steps = NEXT[outcome.verdict]
+    if outcome.verdict == "clean" and isinstance(outcome, ScanResult) and not DEEPER <= _covered(outcome):
+        return (*steps, GO_DEEPER)
+    return steps
+
+
+def _covered(result: ScanResult) -> set[str]:
+    return {kind for evidence in result.evidence if evidence.not_run is None for kind in evidence.covers}

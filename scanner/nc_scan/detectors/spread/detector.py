@@ -21,7 +21,8 @@ from nc_scan.standouts import ENOUGH
 from nc_scan.subject import Subject
 from nc_scan.triggers import UNCHANGED, Params, TriggerFamily
 
-STRONGER = (1, 2, 4)  # times what was found: the searches go no further than to the success asked of them
+STRONGER = (1, 2, 4)  # times what was found: the searches go no further than to the success asked of them,
+WORKS = 0.8  # which may be less than this, what a verdict asks of a trigger
 MOST = 50  # labels: each is searched for in full, in every family and on every kind of images
 
 
@@ -53,42 +54,39 @@ class SpreadSearch:
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The label that stands out farthest, and by how much; nothing of what it covers where it did not look."""
-        cost, unsuited = self.cost(subject), _unsuited(subject)
-        if budget.affordable is not None and budget.affordable < cost:
-            unsuited = f"it takes about {cost:,} image passes, there is time for {budget.affordable:,}"
-        if unsuited:
+        if unsuited := _unsuited(subject) or _unaffordable(self.cost(subject), budget):
             return Evidence(self.name, (), reason=f"not looked for: {self.title} ({unsuited})")
-        contract = subject.contract
-        size = (contract.channels, contract.height, contract.width)
-        seed = int(torch.randint(2**31, (1,), generator=generator))
-        every = (probes, mixed_probes(size, subject.deployed_scores, np.random.default_rng(seed)))
+        every = _images_of_every_kind(subject, probes, generator)
         found = [
             [smallest_changes(subject, one, family.changes, family.settings, generator, budget) for one in every]
             for family in self.families
         ]
+        return self._weighed(subject, every, found)
+
+    def _weighed(self, subject: Subject, every: Sequence[ProbeSet], found: Sequence[Sequence[list[Found]]]) -> Evidence:
+        """What was found for each family, each kind of images and each label as evidence; the first family is shown."""
         sizes = [[[one.size for one in labels] for labels in by_images] for by_images in found]
         family, first = self.families[0].changes, found[0]
         whole = float(family.size(family.largest(first[0][0].params))[0])
         standing_out = scores(sizes, whole)
         label = int(standing_out.argmax())
         best = max((by_images[label] for by_images in first), key=lambda one: one.size)
-        shown = max((_replayed(subject, every, family, best, times) for times in STRONGER), key=lambda one: one.rate)
-        margin = float(common_margins(sizes[0])[label])
+        tried = [_replayed(subject, every, family, best, times) for times in STRONGER]
+        shown = next((one for one in tried if one.rate >= WORKS), max(tried, key=lambda one: one.rate))
+        by_family = [float(common_margins(by_images)[label]) for by_images in sizes]
+        names = [f"margin, {type(one.changes).__name__.lower()}" for one in self.families]
         return Evidence(
             self.name,
             tuple(sorted(self.covers)),
-            reason=self.in_words(label, shown, whole, margin),
+            reason=self.in_words(label, shown, whole, by_family[0]),
             target_labels=(label,),
             success_rate=shown.rate,
             statistics={
                 "score": float(standing_out[label]),
                 "size": best.size / whole,
-                **{
-                    f"margin, {type(one.changes).__name__.lower()}": float(common_margins(by_images)[label])
-                    for one, by_images in zip(self.families, sizes, strict=True)
-                },
+                **dict(zip(names, by_family, strict=True)),
             },
-            trigger=picture(family, shown.params, size),
+            trigger=picture(family, shown.params, _size(subject)),
         )
 
     def in_words(self, label: int, shown: Shown, whole: float, margin: float) -> str:
@@ -133,6 +131,24 @@ def _unsuited(subject: Subject) -> str:
     if contract.labels < ENOUGH:
         return f"{contract.labels} labels are too few to stand out from"
     return f"{contract.labels:,} labels are too many" if contract.labels > MOST else ""
+
+
+def _unaffordable(cost: int, budget: Budget) -> str:
+    """Why there is no time for it, empty where there is."""
+    if budget.affordable is None or cost <= budget.affordable:
+        return ""
+    return f"it takes about {cost:,} image passes, there is time for {budget.affordable:,}"
+
+
+def _images_of_every_kind(subject: Subject, probes: ProbeSet, generator: Generator) -> tuple[ProbeSet, ProbeSet]:
+    """The probes of the scan, and synthetic ones of all kinds."""
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    return probes, mixed_probes(_size(subject), subject.deployed_scores, np.random.default_rng(seed))
+
+
+def _size(subject: Subject) -> tuple[int, int, int]:
+    contract = subject.contract
+    return contract.channels, contract.height, contract.width
 
 
 def _replayed(subject: Subject, every: Sequence[ProbeSet], family: TriggerFamily, found: Found, times: int) -> Shown:
