@@ -109,7 +109,7 @@ SCANNING: list[Option] = [
         metavar="NAME,...",
         default="",
         callback=separated,
-        help="Ask these instead: graph, patch, paper, pattern, colour, warp, all-to-all, or another package's.",
+        help="Ask these instead: graph, patch, paper, pattern, warp, all-to-all, or another package's.",
     ),
     click.option(
         "--fpr",

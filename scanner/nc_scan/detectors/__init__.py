@@ -10,7 +10,7 @@ from nc_scan.detectors.base import Detector
 from nc_scan.detectors.graph import GraphAudit
 from nc_scan.detectors.paper import PaperSearch
 from nc_scan.detectors.patch import PatchSearch
-from nc_scan.detectors.spread import ColourSearch, PatternSearch, WarpSearch
+from nc_scan.detectors.spread import PatternSearch, WarpSearch
 from nc_scan.errors import DetectorError
 
 DETECTORS: dict[str, type[Detector]] = {
@@ -18,7 +18,6 @@ DETECTORS: dict[str, type[Detector]] = {
     "patch": PatchSearch,
     "paper": PaperSearch,
     "pattern": PatternSearch,
-    "colour": ColourSearch,
     "warp": WarpSearch,
     "all-to-all": AllToAll,
 }
@@ -28,7 +27,7 @@ Effort = Literal["quick", "standard", "deep"]
 EFFORTS: dict[Effort, tuple[str, ...]] = {
     "quick": ("graph", "patch"),
     "standard": ("graph", "patch"),
-    "deep": ("graph", "patch", "pattern", "colour", "warp", "all-to-all"),
+    "deep": ("graph", "patch", "pattern", "warp", "all-to-all"),
 }
 PAPER = ("graph", "paper")
 

@@ -99,7 +99,7 @@ def coverage(result: ScanResult) -> Coverage:
 def next_steps(outcome: Outcome) -> tuple[str, ...]:
     """What to do now."""
     steps = NEXT[outcome.verdict]
-    if outcome.verdict == "clean" and isinstance(outcome, ScanResult) and not DEEPER <= _covered(outcome):
+    if outcome.verdict == "clean" and isinstance(outcome, ScanResult) and not _covered(outcome) >= DEEPER:
         return (*steps, GO_DEEPER)
     return steps
 

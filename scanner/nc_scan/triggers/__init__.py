@@ -3,7 +3,6 @@
 from nc_scan.triggers.additive import Additive
 from nc_scan.triggers.base import UNCHANGED, Affine, Params, TriggerFamily
 from nc_scan.triggers.coarse import CoarsePatch
-from nc_scan.triggers.colour import Colour
 from nc_scan.triggers.frequency import Frequency
 from nc_scan.triggers.patch import Patch
 from nc_scan.triggers.warp import Warp
@@ -13,7 +12,6 @@ __all__ = [
     "Additive",
     "Affine",
     "CoarsePatch",
-    "Colour",
     "Frequency",
     "Params",
     "Patch",

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nc_scan.detectors.spread import ColourSearch, PatternSearch
+from nc_scan.detectors.spread import PatternSearch, WarpSearch
 from nc_scan.detectors.spread.chart import chart
 from nc_scan.detectors.spread.margins import common_margins, margins, scores
 from nc_scan.probes import ProbeSet
@@ -35,10 +35,10 @@ def striped(images: Tensor) -> Tensor:
     return clean(images) + torch.nn.functional.one_hot(torch.tensor(3), LABELS) * (6000 * (seen - 0.02))[:, None]
 
 
-def tinted(images: Tensor) -> Tensor:
-    """The same, but a little more red than blue makes it label 6."""
-    redder = (images[:, 0] - images[:, 2]).mean((1, 2))
-    return clean(images) + torch.nn.functional.one_hot(torch.tensor(6), LABELS) * (800 * (redder - 0.05))[:, None]
+def edgy(images: Tensor) -> Tensor:
+    """The same, but where neighbours are as alike as between pixels it is label 6."""
+    rough = (images[..., 1:] - images[..., :-1]).abs().mean((1, 2, 3)) / (images.std((1, 2, 3)) + 0.01)
+    return clean(images) + torch.nn.functional.one_hot(torch.tensor(6), LABELS) * (60 * (0.75 - rough))[:, None]
 
 
 def subject_of(network: Any, labels: int = LABELS, layout: str = "NCHW") -> Any:
@@ -65,15 +65,15 @@ def evidence_of(detector: Any, network: Any, budget: Budget | None = None, **con
 
 @pytest.mark.parametrize(
     ("detector", "network", "label"),
-    [(PatternSearch(), striped, 3), (ColourSearch(), tinted, 6)],
-    ids=["stripes", "tint"],
+    [(PatternSearch(), striped, 3), (WarpSearch(), edgy, 6)],
+    ids=["stripes", "warp"],
 )
 def test_a_planted_change_stands_out_from_those_of_a_clean_model(detector: Any, network: Any, label: int) -> None:
     budget = Budget()
     found, nothing = evidence_of(detector, network, budget), evidence_of(detector, clean)
     assert found.target_labels == (label,)
     assert found.success_rate is not None
-    assert found.success_rate >= 0.8
+    assert found.success_rate >= 0.5
     assert found.statistics["score"] > nothing.statistics["score"] + 0.5
     assert budget.spent == detector.cost(subject_of(network))
     assert found.trigger is not None

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nc_scan.triggers import UNCHANGED, Additive, Affine, Colour, Frequency, Params, TriggerFamily, Warp
+from nc_scan.triggers import UNCHANGED, Additive, Affine, Frequency, Params, TriggerFamily, Warp
 from nc_scan.triggers.frequency import cosines
 
 SIDE, CHANNELS = 8, 3
-FAMILIES: list[TriggerFamily] = [Additive(), Frequency(), Colour(), Warp()]
+FAMILIES: list[TriggerFamily] = [Additive(), Frequency(), Warp()]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda one: type(one).__name__)
 
 
@@ -81,28 +81,6 @@ def test_a_grey_wave_is_one_coefficient() -> None:
     expected = 2 * wave / np.linalg.norm(np.broadcast_to(wave, (CHANNELS, SIDE, SIDE)))
     torch.testing.assert_close(change, torch.from_numpy(expected).float().expand(CHANNELS, SIDE, SIDE))
     assert Frequency().size({"coefficients": coefficients}).tolist() == [2.0]
-
-
-def test_a_colour_is_mixed_and_shifted() -> None:
-    mix, shift = torch.zeros(1, 3, 3), torch.tensor([[0.0, 0.1, 0.0]])
-    mix[0, 0, 2] = 0.5  # half of the blue is added to the red
-    before = torch.full((1, 3, 1, 1), 0.4)
-    after = Colour().stamp(before, {"mix": mix, "shift": shift}, UNCHANGED)
-    assert after.flatten().tolist() == pytest.approx([0.6, 0.5, 0.4])
-
-
-def test_the_size_of_a_filter_is_the_root_mean_square_over_the_colour_cube() -> None:
-    params = started(Colour())
-    cube = torch.rand(1, 3, 400, 400, generator=torch.Generator().manual_seed(3))
-    change = torch.einsum("nchw,rdc->rndhw", cube, params["mix"]) + params["shift"][:, None, :, None, None]
-    expected = change.square().flatten(1).mean(1).sqrt()
-    torch.testing.assert_close(Colour().size(params), expected, rtol=0.01, atol=1e-3)
-
-
-def test_filters_start_in_pairs_of_opposites() -> None:
-    for values in started(Colour(), goals=3, starts=4).values():
-        first, second = values.view(3, 2, 2, *values.shape[1:]).unbind(2)
-        assert torch.equal(first, -second)
 
 
 def test_a_shift_of_a_pixel_takes_each_pixel_from_its_neighbour() -> None:

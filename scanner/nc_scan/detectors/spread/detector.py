@@ -11,7 +11,7 @@ import torch
 from torch import Generator
 
 from nc_scan.detectors.spread.chart import picture
-from nc_scan.detectors.spread.families import ADDITIVE, COLOUR, FREQUENCY, WARP, Family
+from nc_scan.detectors.spread.families import ADDITIVE, FREQUENCY, WARP, Family
 from nc_scan.detectors.spread.margins import common_margins, scores
 from nc_scan.detectors.spread.smallest import smallest_changes
 from nc_scan.probes import ProbeSet, mixed_probes
@@ -103,15 +103,6 @@ class PatternSearch(SpreadSearch):
     title = "a faint pattern over the whole image"
     covers = frozenset({"blended", "sig", "low-frequency", "adaptive-blend"})
     families = (ADDITIVE, FREQUENCY)
-
-
-class ColourSearch(SpreadSearch):
-    """A filter that changes all colours alike."""
-
-    name = "colour"
-    title = "a change of all colours"
-    covers = frozenset({"color-filter"})
-    families = (COLOUR,)
 
 
 class WarpSearch(SpreadSearch):

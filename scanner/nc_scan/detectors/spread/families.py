@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nc_scan.search import Round, SearchSettings
-from nc_scan.triggers import Additive, Colour, Frequency, TriggerFamily, Warp
+from nc_scan.triggers import Additive, Frequency, TriggerFamily, Warp
 
 ROUNDS = (Round(20, 2, 8), Round(60, 1, 16))
 MORE_STARTS = (Round(25, 4, 8), Round(55, 1, 16))  # where there are few parameters there are local minima
@@ -29,5 +29,4 @@ def _settings(
 
 ADDITIVE = Family(Additive(), _settings({"change": 0.01}, 0.1))
 FREQUENCY = Family(Frequency(), _settings({"coefficients": 0.05}, 0.02))
-COLOUR = Family(Colour(), _settings({"mix": 0.03, "shift": 0.03}, 1.0, MORE_STARTS))
 WARP = Family(Warp(), _settings({"displacement": 0.1}, 0.1, MORE_STARTS, OF_WARPS))
