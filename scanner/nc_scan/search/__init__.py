@@ -2,7 +2,7 @@
 
 from nc_scan.search.budget import Budget, OutOfTime
 from nc_scan.search.found import Found
-from nc_scan.search.objective import Scores, away, towards
+from nc_scan.search.objective import Scores, away, towards, towards_from_others
 from nc_scan.search.passes import passes_on
 from nc_scan.search.race import Rung, race, race_passes
 from nc_scan.search.search import Search, Start, StartOf, start_from
@@ -25,4 +25,5 @@ __all__ = [
     "race_passes",
     "start_from",
     "towards",
+    "towards_from_others",
 ]

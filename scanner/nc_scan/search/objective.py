@@ -19,7 +19,9 @@ PASSES = 4  # a step, where there are as many searches: few searches then still 
 
 Scores = Callable[[Tensor], Tensor]
 Loss = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Of logits (rows, B, labels), goals (rows,) and the images' own labels (B,): losses and whether turned (rows, B)."""
+"""Of logits (rows, B, labels), goals (rows,) and the images' own labels (B,): losses and how far turned (rows, B).
+
+The latter is 0 or 1 where all images count alike."""
 
 
 def towards(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001
@@ -28,6 +30,16 @@ def towards(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor]
     targets = goals.repeat_interleave(images)
     losses = F.cross_entropy(logits.flatten(0, 1), targets, reduction="none").view(rows, images)
     return losses, (logits.flatten(0, 1).argmax(1) == targets).view(rows, images)
+
+
+def towards_from_others(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+    """The same, but only images of other labels count as turned: where all have the label, none is.
+
+    Each counts so much more that the mean over all images is the share of those that count.
+    """
+    losses, turned = towards(logits, goals, own)
+    others = (own != goals[:, None]).float()
+    return losses, turned * others / others.mean(1, keepdim=True).clamp(min=1 / len(own))
 
 
 def away(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001

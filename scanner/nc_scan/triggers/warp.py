@@ -29,7 +29,7 @@ class Warp:
         """Every image warped in every way; between pixels, and beyond the edge, by linear interpolation."""
         rows, (count, _, height, width) = len(params["displacement"]), images.shape
         smooth = F.interpolate(params["displacement"], (height, width), mode="bicubic", align_corners=True)
-        halves = torch.tensor([width - 1, height - 1]).to(images) / 2  # the grid spans [-1, 1]
+        halves = torch.tensor([width - 1, height - 1]).clamp(min=1).to(images) / 2  # the grid spans [-1, 1]
         identity = torch.eye(2, 3).to(images)[None]
         grid = F.affine_grid(identity, [1, 1, height, width], align_corners=True) + smooth.permute(0, 2, 3, 1) / halves
         grids = grid[:, None].expand(rows, count, height, width, 2).flatten(0, 1)

@@ -98,6 +98,14 @@ def test_what_was_not_looked_for_is_said_and_not_covered(budget: Budget, contrac
     assert budget.spent == 0
 
 
+def test_where_no_label_is_reached_that_is_said() -> None:
+    """A model that gives every image the label 0, whatever is done to it."""
+    constant = lambda images: 50 * torch.eye(LABELS)[0] + 0 * images.mean((1, 2, 3))[:, None]  # noqa: E731
+    evidence = evidence_of(WarpSearch(), constant)
+    assert "none leads to one label" in evidence.reason
+    assert evidence.statistics["score"] == pytest.approx(0, abs=1e-6)
+
+
 def test_margins_are_to_the_nearest_other_label() -> None:
     found = margins([1.0, math.e, math.e**3] + [50.0] * 7)
     assert found[:3].tolist() == pytest.approx([1.0, -1.0, -3.0])

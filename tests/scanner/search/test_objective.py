@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nc_scan.search import objective as module
-from nc_scan.search.objective import Objective, away, towards
+from nc_scan.search.objective import Objective, away, towards, towards_from_others
 from nc_scan.search.passes import passes_on
 from nc_scan.triggers import Affine, Patch
 
@@ -58,3 +58,13 @@ def test_pieces_of_any_size(images: int, loss, reference, monkeypatch: pytest.Mo
         found = losses[row], turned[row], gradients["mask"][row], gradients["pattern"][row]
         for ours, theirs in zip(found, (value.detach(), share, to_mask[row], to_pattern[row]), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_images_that_have_the_label_anyway_do_not_count_as_turned() -> None:
+    """Two of four images have the goal 1 anyway, of the others one is turned; of the two not of label 0 none is."""
+    logits = torch.eye(2)[torch.tensor([1, 1, 1, 0])].expand(2, -1, -1) * 5
+    losses, turned = towards_from_others(logits, torch.tensor([1, 0]), torch.tensor([1, 1, 0, 0]))
+    assert turned.mean(1).tolist() == [0.5, 0.0]
+    assert torch.equal(losses, towards(logits, torch.tensor([1, 0]), torch.tensor([0, 0, 0, 0]))[0])
+    _, of_none = towards_from_others(logits, torch.tensor([1, 0]), torch.tensor([1, 1, 1, 1]))
+    assert of_none[0].tolist() == [0.0] * 4

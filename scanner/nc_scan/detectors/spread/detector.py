@@ -78,7 +78,7 @@ class SpreadSearch:
         return Evidence(
             self.name,
             tuple(sorted(self.covers)),
-            reason=self.in_words(label, shown, whole, by_family[0]),
+            reason=self.in_words(best, shown, whole, by_family[0]),
             target_labels=(label,),
             success_rate=shown.rate,
             statistics={
@@ -89,11 +89,17 @@ class SpreadSearch:
             trigger=picture(family, shown.params, _size(subject)),
         )
 
-    def in_words(self, label: int, shown: Shown, whole: float, margin: float) -> str:
+    def in_words(self, best: Found, shown: Shown, whole: float, margin: float) -> str:
         """What was found, in a sentence."""
-        change = f"a change of {shown.size / whole:.1%} turns {shown.rate:.0%} of the images to label {label}"
+        if best.status != "converged":
+            return f"{self.title}: none leads to one label on images of every kind"
+        change = f"{self.how_large(shown.size, whole)} turns {shown.rate:.0%} of the images to label {best.goal}"
         next_one = f"; the next label takes {math.exp(margin):.1f} times as much" if margin else ""
         return f"{self.title}: {change}{next_one}"
+
+    def how_large(self, size: float, whole: float) -> str:
+        """A change of that size in words, where the largest has the size `whole`."""
+        return f"a change of {size / whole:.1%}"
 
 
 class PatternSearch(SpreadSearch):
@@ -112,6 +118,10 @@ class WarpSearch(SpreadSearch):
     title = "a warp of the whole image"
     covers = frozenset({"wanet"})
     families = (WARP,)
+
+    def how_large(self, size: float, whole: float) -> str:  # noqa: ARG002
+        """In pixels."""
+        return f"one by {size:.2f} pixels"
 
 
 def _unsuited(subject: Subject) -> str:
