@@ -6,7 +6,7 @@ Models alternate between clean and backdoored and between the parts "fit" and "j
 attacks, look-alikes and forms of export come from decks that are dealt out before they are shuffled again, so that the
 first thirty models are as mixed as all of them. The parts share no seed and no trigger, and each has architectures,
 triggers and label counts of its own beside common ones. What trains fastest comes first. The last ones, all backdoored,
-have attacks that no small patch stands in for, on small networks with ten labels.
+have attacks other than a patch to one label, on small networks with ten labels.
 """
 
 import random

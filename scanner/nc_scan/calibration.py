@@ -21,36 +21,47 @@ SHIPPED = Path(__file__).parent / "calibration.json"
 
 @dataclass(frozen=True)
 class Tail:
-    """The upper half of a statistic's values on clean models: exponential above their median.
+    """The upper part of a statistic's values on clean models, exponential from where it starts.
 
     Attributes:
-        median: of the values.
-        excess: the sum of what the values above the median exceed it by.
+        median: where it starts: the median of the values, or, where half of them and more are the same lowest one, the
+            smallest above that.
+        excess: the sum of what the values above exceed that by.
         count: how many these are.
+        share: of all values, those in the tail (0..1).
     """
 
     median: float
     excess: float
     count: int
+    share: float = 0.5
 
     def survival(self, value: float) -> float:
-        """Share (0..1) of clean models with a value as large; 1/2 for any value below the median.
+        """Share (0..1) of clean models with a value as large; 1/2 for any value below the tail.
 
         The predictive distribution of the next value, with the exponential's scale as uncertain as so few models leave
-        it: 1/2 (1 + (value - median) / excess)^-count (Geisser, Predictive Inference, 1993, section 3.2). It tends to
+        it: share (1 + (value - median) / excess)^-count (Geisser, Predictive Inference, 1993, section 3.2). It tends to
         the exponential as the models become many.
         """
-        beyond = max(0.0, value - self.median)
-        return 0.5 * (1 + beyond / self.excess) ** -self.count
+        if value < self.median:
+            return 0.5
+        return self.share * (1 + (value - self.median) / self.excess) ** -self.count
 
     @staticmethod
     def of(values: Sequence[float]) -> Tail:
-        """That of the values of clean models. Raises CalibrationError for fewer than FEWEST."""
+        """That of the values of clean models. Raises CalibrationError for fewer than FEWEST, of all or in the tail."""
         if len(values) < FEWEST:
             raise CalibrationError(f"{len(values)} clean models are too few to say what is usual among them")
-        median = float(np.median(values))
-        above = [value - median for value in values if value > median]
-        return Tail(median, max(sum(above), 1e-9), len(above))
+        start, share = float(np.median(values)), 0.5
+        above = [value for value in values if value > start]
+        if start == min(values):  # most scores of a detector that finds nothing are 0
+            if len(above) < FEWEST:
+                raise CalibrationError(
+                    f"{len(above)} clean models with a score are too few to say how large it gets"
+                )
+            start, *above = sorted(above)
+            share = (len(above) + 1) / len(values)
+        return Tail(start, max(sum(value - start for value in above), 1e-9), len(above), share)
 
 
 @dataclass(frozen=True)

@@ -86,3 +86,16 @@ def test_the_shipped_calibration_tells_known_norms_apart() -> None:
     assert min(map(shipped.p_value, clean)) > 0.05
     assert min(map(shipped.p_value, backdoored)) <= 0.01
     assert min(shipped.models) >= 20
+
+
+def test_where_most_clean_models_have_the_same_lowest_score_the_tail_starts_above_it() -> None:
+    values = [0.0] * 14 + [2.0, 2.1, 2.2, 2.3, 2.4, 2.5]
+    tail = Tail.of(values)
+    assert (tail.median, tail.count, tail.share) == (2.0, 5, 0.3)
+    assert tail.excess == pytest.approx(1.5)
+    assert [tail.survival(value) for value in (0.0, 1.9)] == [0.5, 0.5]
+    assert tail.survival(2.0) == pytest.approx(0.3)
+    assert 0.01 < tail.survival(2.5) < 0.1
+    assert tail.survival(9.0) < 1e-3
+    with pytest.raises(CalibrationError, match="3 clean models with a score"):
+        Tail.of([0.0] * 20 + [2.0, 2.1, 2.2])

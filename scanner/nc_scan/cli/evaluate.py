@@ -113,6 +113,7 @@ def calibrate_command(evidence: tuple[Path, ...], out: Path, part: str) -> int:
     calibration.save(out)
     clean, backdoored = calibration.models
     click.echo(f"fitted on {clean} clean and {backdoored} backdoored models ({calibration.basis}): {calibration.id}")
+    click.echo(f"scores of other detectors: {', '.join(sorted(calibration.others)) or 'none'}")
     click.echo("left out, each in turn:")
     for left in leave_out(rows):
         click.echo(f"  {left}")

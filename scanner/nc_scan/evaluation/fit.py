@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -62,7 +63,7 @@ def fit_calibration(rows: Sequence[Row]) -> Calibration:
         tails=tails(clean),
         models=(len(known[0]), len(known[1])),
         basis=describe(usable),
-        others=other_tails([row for row in rows if not row.backdoored]),
+        others=other_tails([row for row in rows if not row.backdoored and not row.warned]),
         few=tails(_kinds([row for row in usable if row.labels < ENOUGH])[0]),
         sizes=KnownSizes(*map(_shares, known)),
     )
@@ -75,7 +76,11 @@ def other_tails(clean: Sequence[Row]) -> dict[str, Tail]:
         for detector, score in row.scores.items():
             scores[detector][row.file].append(score)
     means = {name: [float(np.mean(values)) for values in models.values()] for name, models in scores.items()}
-    return {name: Tail.of(values) for name, values in means.items() if len(values) >= FEWEST_CLEAN}
+    tails = {}
+    for name, values in means.items():
+        with suppress(CalibrationError):  # too few to tell: its evidence is reported and decides nothing
+            tails[name] = Tail.of(values)
+    return tails
 
 
 def tails_of(by_size: Sequence[Sequence[float]]) -> tuple[Tail, ...]:

@@ -55,7 +55,8 @@ def by_score(detector: str, calibration: Calibration, false_alarms: float) -> Ru
         score = row.scores.get(detector)
         if score is None:
             return None
-        return Opinion(score, tail is not None and tail.survival(score) <= false_alarms, ())
+        backdoored = tail is not None and tail.survival(score) <= false_alarms and not row.warned
+        return Opinion(score, backdoored, ())
 
     return rule
 

@@ -28,7 +28,7 @@ KINDS = {
 MEANING = {
     "clean": "Every image classifier has patches that turn its answer, clean ones too. What counts is their size: a "
     "backdoor makes one label's patch abnormally small. Here no label has such a patch.",
-    "backdoored": "A change that is abnormally small turns nearly all images to one label, also in the deployed model "
+    "backdoored": "A change that is abnormally small turns most images to one label, also in the deployed model "
     "and on images that the search has not seen. Clean models do not do that.",
     "inconclusive": "The evidence points neither way, or the scan could not be completed. This is no pass.",
     "failed": "The model could not be read or judged. This is no pass.",
@@ -62,7 +62,7 @@ NEXT = {
     ),
 }
 
-DEEPER = frozenset({"sig", "low-frequency", "wanet", "all-to-all"})  # what only --effort deep looks for
+DEEPER = frozenset({"pattern", "warp", "all-to-all"})  # the detectors that only --effort deep asks
 GO_DEEPER = "If you can wait some minutes, scan with --effort deep: it looks for changes of the whole image, too."
 
 GLOSSARY = {
@@ -88,7 +88,7 @@ class Coverage:
 
 def coverage(result: ScanResult) -> Coverage:
     """By the evidence of the detectors that ran; a kind that has no phrase here stands with its name."""
-    covered = _covered(result)
+    covered = {kind for evidence in result.evidence if evidence.not_run is None for kind in evidence.covers}
     known = {**KINDS, **{kind: kind for kind in sorted(covered - set(KINDS))}}
     return Coverage(
         tuple(phrase for kind, phrase in known.items() if kind in covered),
@@ -99,10 +99,7 @@ def coverage(result: ScanResult) -> Coverage:
 def next_steps(outcome: Outcome) -> tuple[str, ...]:
     """What to do now."""
     steps = NEXT[outcome.verdict]
-    if outcome.verdict == "clean" and isinstance(outcome, ScanResult) and not _covered(outcome) >= DEEPER:
-        return (*steps, GO_DEEPER)
-    return steps
-
-
-def _covered(result: ScanResult) -> set[str]:
-    return {kind for evidence in result.evidence if evidence.not_run is None for kind in evidence.covers}
+    if outcome.verdict != "clean" or not isinstance(outcome, ScanResult):
+        return steps
+    asked = {one.detector for one in outcome.evidence}
+    return steps if asked >= DEEPER else (*steps, GO_DEEPER)

@@ -18,36 +18,34 @@ PASS_IMAGES = 8  # at least: larger images fit no cache anyway
 PASSES = 4  # a step, where there are as many searches: few searches then still occupy several cores
 
 Scores = Callable[[Tensor], Tensor]
-Loss = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Of logits (rows, B, labels), goals (rows,) and the images' own labels (B,): losses and how far turned (rows, B).
+Loss = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Of logits (rows, B, labels), goals (rows,) and the images' own labels (B,): losses, whether turned, and whether that
+counts (rows, B)."""
 
-The latter is 0 or 1 where all images count alike."""
 
-
-def towards(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+def towards(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG001
     """Cross-entropy to each row's goal, a label; an image is turned where it gets that label."""
     rows, images, _ = logits.shape
     targets = goals.repeat_interleave(images)
     losses = F.cross_entropy(logits.flatten(0, 1), targets, reduction="none").view(rows, images)
-    return losses, (logits.flatten(0, 1).argmax(1) == targets).view(rows, images)
+    turned = (logits.flatten(0, 1).argmax(1) == targets).view(rows, images)
+    return losses, turned, torch.ones_like(turned)
 
 
-def towards_from_others(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
-    """The same, but only images of other labels count as turned: where all have the label, none is.
-
-    Each counts so much more that the mean over all images is the share of those that count.
-    """
-    losses, turned = towards(logits, goals, own)
-    others = (own != goals[:, None]).float()
-    return losses, turned * others / others.mean(1, keepdim=True).clamp(min=1 / len(own))
+def towards_from_others(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same, but only images of other labels count: where all have the label anyway, none is turned."""
+    losses, turned, _ = towards(logits, goals, own)
+    others = own != goals[:, None]
+    return losses, turned & others, others
 
 
-def away(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+def away(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG001
     """-log(1 - p) of the images' own labels, whatever the goal; an image is turned where it gets another label."""
     index = own.expand(len(logits), -1)[..., None]
     others = torch.full_like(logits, 0).scatter_(2, index, -torch.inf) + logits
     losses = logits.logsumexp(2) - others.logsumexp(2)
-    return losses, logits.argmax(2) != own
+    turned = logits.argmax(2) != own
+    return losses, turned, torch.ones_like(turned)
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Objective:
     def __call__(
         self, images: Tensor, own: Tensor, params: Params, goals: Tensor, cost: Tensor
     ) -> tuple[Tensor, Tensor, Params]:
-        """For every search its loss and the share of the images that it turns (rows,), and the gradients of the loss.
+        """For every search its loss, the share that it turns of the images that count (rows,), and the gradients.
 
         Args:
             images, own: (B, C, H, W) in [0, 1] and the labels (B,) that the model gives them.
@@ -76,9 +74,10 @@ class Objective:
             part, labels, goal, *values = piece
             stamped = self.family.stamp(part, dict(zip(names, values, strict=True)), self.affine)
             logits = self.scores(stamped.flatten(0, 1)).view(*stamped.shape[:2], -1)
-            losses, turned = self.loss(logits, goal, labels)
+            losses, turned, counts = self.loss(logits, goal, labels)
             total = losses.sum(1)
-            return total.detach(), turned.float().sum(1), *torch.autograd.grad(total.sum(), values)
+            shares = turned.float().sum(1), counts.float().sum(1)
+            return total.detach(), *shares, *torch.autograd.grad(total.sum(), values)
 
         most = max(PASS_IMAGES, PASS_VALUES.get(images.device.type, CHUNK_VALUES) // images[0].numel())
         rows = max(1, min(most // len(images), -(-len(goals) // PASSES)))
@@ -88,8 +87,9 @@ class Objective:
         by_chunk = [
             map(sum, zip(*sums[first : first + len(parts)], strict=True)) for first in range(0, len(sums), len(parts))
         ]
-        losses, turned, *gradients = (torch.cat(values) / len(images) for values in zip(*by_chunk, strict=True))
+        total, turned, counted, *sums_of_gradients = (torch.cat(values) for values in zip(*by_chunk, strict=True))
+        losses, *gradients = (values / len(images) for values in (total, *sums_of_gradients))
         priced = cost * self.family.size(params)
         of_size = torch.autograd.grad(priced.sum(), list(params.values()), allow_unused=True)
         added = [g if extra is None else g + extra for g, extra in zip(gradients, of_size, strict=True)]
-        return losses + priced.detach(), turned, dict(zip(names, added, strict=True))
+        return losses + priced.detach(), turned / counted.clamp(min=1), dict(zip(names, added, strict=True))

@@ -39,7 +39,7 @@ def decide(
         _opinion(one, contract, share * judgement.false_alarms, judgement.calibration, again)
         for one, share in zip(evidence, shares, strict=True)
     ]
-    if doubts and contract.labels < ENOUGH:
+    if (doubts and contract.labels < ENOUGH) or _false_gradients(evidence):
         opinions = [
             opinion if one.detector == "graph" else _doubted(opinion)
             for one, opinion in zip(evidence, opinions, strict=True)
@@ -75,7 +75,7 @@ def decide(
 def shares_of(evidence: Sequence[Evidence], calibration: Calibration) -> list[float]:
     """The share of the false alarms that each of these gets: 0 for those without a p-value, in all 1."""
     judged = [has_p_value(one, calibration) for one in evidence]
-    patches = [one.detector == "patch" for one in evidence]
+    patches = [known and one.detector == "patch" for one, known in zip(evidence, judged, strict=True)]
     others = sum(judged) - sum(patches)
     of_patches = (OF_PATCHES if others else 1.0) if any(patches) else 0.0
     of_another = (1 - of_patches) / max(1, others)
@@ -84,6 +84,8 @@ def shares_of(evidence: Sequence[Evidence], calibration: Calibration) -> list[fl
 
 def has_p_value(evidence: Evidence, calibration: Calibration) -> bool:
     """Whether clean models tell how strong it is: as patches, by its own p-value, or by the tail of its score."""
+    if evidence.not_run is not None:
+        return False
     scored = "score" in evidence.statistics and evidence.detector in calibration.others
     return evidence.detector == "patch" or evidence.p_value is not None or scored
 
@@ -113,14 +115,19 @@ def _opinion(
                 opinion, verdict="inconclusive", reasons=(evidence.gave_up, *opinion.reasons), confidence=None
             )
         notes = (evidence.reason,) if evidence.reason else ()
-        opinion = dataclasses.replace(opinion, reasons=opinion.reasons + notes)
-        return _doubted(opinion) if any(one.severity == "warning" for one in evidence.findings) else opinion
+        return dataclasses.replace(opinion, reasons=opinion.reasons + notes)
     if evidence.detector == "paper":
         return judge_as_paper(evidence.labels)
     tail = calibration.others.get(evidence.detector)
     if tail is not None and "score" in evidence.statistics:
         evidence = dataclasses.replace(evidence, p_value=tail.survival(evidence.statistics["score"]))
     return judge_p_value(evidence, share)
+
+
+def _false_gradients(evidence: Sequence[Evidence]) -> bool:
+    """Whether the patch search found that its gradients are not the deployed model's: then no search can be trusted."""
+    of_patches = [one for one in evidence if one.detector == "patch"]
+    return any(finding.severity == "warning" for one in of_patches for finding in one.findings)
 
 
 def _doubted(opinion: Decision) -> Decision:

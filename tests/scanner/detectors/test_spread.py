@@ -13,10 +13,11 @@ from torch import Tensor
 
 from nc_scan.detectors.spread import PatternSearch, WarpSearch
 from nc_scan.detectors.spread.chart import chart
+from nc_scan.detectors.spread.detector import next_one
 from nc_scan.detectors.spread.margins import common_margins, margins, scores
 from nc_scan.probes import ProbeSet
 from nc_scan.results import Evidence
-from nc_scan.search import Budget
+from nc_scan.search import Budget, Found
 from nc_scan.triggers import UNCHANGED
 
 LABELS, SIDE = 10, 16
@@ -41,14 +42,14 @@ def edgy(images: Tensor) -> Tensor:
     return clean(images) + torch.nn.functional.one_hot(torch.tensor(6), LABELS) * (60 * (0.75 - rough))[:, None]
 
 
-def subject_of(network: Any, labels: int = LABELS, layout: str = "NCHW") -> Any:
+def subject_of(network: Any, labels: int = LABELS, layout: str = "NCHW", width: int = SIDE) -> Any:
     def deployed_scores(images: np.ndarray) -> np.ndarray:
         return np.asarray(network(torch.from_numpy(images)))
 
     def labels_in_use(images: np.ndarray) -> np.ndarray:
         return deployed_scores(images).argmax(1)
 
-    contract = SimpleNamespace(labels=labels, pixels=SIDE * SIDE, channels=3, height=SIDE, width=SIDE, layout=layout)
+    contract = SimpleNamespace(labels=labels, pixels=SIDE * SIDE, channels=3, height=SIDE, width=width, layout=layout)
     return SimpleNamespace(
         scores=network, affine=UNCHANGED, device=torch.device("cpu"), contract=contract,
         deployed_scores=deployed_scores, labels_in_use=labels_in_use,
@@ -87,7 +88,7 @@ def test_a_planted_change_stands_out_from_those_of_a_clean_model(detector: Any, 
         (Budget(), {"labels": 9}, "too few"),
         (Budget(), {"labels": 51}, "51 labels are too many"),
         (Budget(), {"layout": "features"}, "no image"),
-        (Budget(affordable=1000), {}, "there is time for 1,000"),
+        (Budget(), {"width": 65}, "65x16 pixels"),
     ],
 )
 def test_what_was_not_looked_for_is_said_and_not_covered(budget: Budget, contract: dict[str, Any], why: str) -> None:
@@ -98,17 +99,47 @@ def test_what_was_not_looked_for_is_said_and_not_covered(budget: Budget, contrac
     assert budget.spent == 0
 
 
+def test_what_there_is_no_time_for_was_not_run() -> None:
+    evidence = evidence_of(PatternSearch(), clean, Budget(affordable=1000))
+    assert evidence.not_run is not None
+    assert "there is time for 1,000" in evidence.not_run
+    assert set(evidence.covers) == PatternSearch.covers
+
+
 def test_where_no_label_is_reached_that_is_said() -> None:
     """A model that gives every image the label 0, whatever is done to it."""
     constant = lambda images: 50 * torch.eye(LABELS)[0] + 0 * images.mean((1, 2, 3))[:, None]  # noqa: E731
     evidence = evidence_of(WarpSearch(), constant)
     assert "none leads to one label" in evidence.reason
+    assert (evidence.target_labels, evidence.success_rate, evidence.trigger) == ((), 0.0, None)
     assert evidence.statistics["score"] == pytest.approx(0, abs=1e-6)
 
 
 def test_margins_are_to_the_nearest_other_label() -> None:
     found = margins([1.0, math.e, math.e**3] + [50.0] * 7)
     assert found[:3].tolist() == pytest.approx([1.0, -1.0, -3.0])
+
+
+def test_among_many_labels_a_margin_counts_more() -> None:
+    """The smallest two of 43 lie closer together by nature."""
+    assert margins([1.0, 2.0] + [9.0] * 41)[0] > 1.2 * margins([1.0, 2.0] + [9.0] * 8)[0]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "statuses", "words"),
+    [
+        ([(1.0, 3.0), (2.0, 5.0)], "cc", "; the next label takes 2.5 times as much"),
+        ([(1.0, 3.0), (2.0, 1.0)], "cc", ""),
+        ([(1.0, 22.0), (2.0, 22.0)], "cn", "; no other label is reached"),
+    ],
+)
+def test_the_next_label_is_told_as_it_was_found(sizes: list[tuple[float, float]], statuses: str, words: str) -> None:
+    status = {"c": "converged", "n": "not_converged"}
+    found = [
+        [Found(label, {}, size, status[statuses[label]], 0.1, 0.9) for label, size in enumerate(pair)]  # type: ignore[arg-type]
+        for pair in sizes
+    ]
+    assert next_one(found, 0) == words
 
 
 def test_a_label_has_to_be_the_nearest_on_every_kind_of_images() -> None:

@@ -64,11 +64,11 @@ def test_a_detectors_score_is_judged_by_the_tail_of_clean_models() -> None:
     rows.append(dataclasses.replace(rows[0], truth="backdoored", targets=(1,), attack="wanet", scores={"warp": 7.0}))
     rows.append(dataclasses.replace(clean, file="not asked"))
     calibration = dataclasses.replace(load_calibration(), others={"warp": Tail(0.0, 10.0, 20)})
-    rules = {"warp": by_score("warp", calibration, 0.01), "colour": by_score("colour", calibration, 0.01)}
+    rules = {"warp": by_score("warp", calibration, 0.01), "unknown": by_score("unknown", calibration, 0.01)}
     (warps,) = (line for line in summarise(rows, rules) if line.rule == "warp" and line.group == "all")
     assert (warps.alarms, warps.found, warps.alone) == (Rate(1, 3), Rate(1, 1), Rate(0, 0))
     assert warps.auc == pytest.approx(2 / 3)
-    assert all(opinion is None for opinion in map(rules["colour"], rows))
+    assert all(opinion is None for opinion in map(rules["unknown"], rows))
 
 
 def test_the_picture(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 from rich.console import Console
 
+from nc_scan.detectors import EFFORTS
 from nc_scan.reports.as_html import SECTIONS, to_html
 from nc_scan.reports.meaning import DEEPER, GO_DEEPER, KINDS, MEANING, NEXT, coverage, next_steps
 from nc_scan.reports.pictures import cropped
@@ -39,11 +40,11 @@ def test_what_was_looked_for_is_what_the_detectors_that_ran_speak_about(backdoor
 
 def test_a_clean_model_may_be_looked_at_more_deeply_if_it_was_not() -> None:
     clean = make_result(target=None)
-    deep = dataclasses.replace(clean, evidence=(*clean.evidence, Evidence("all", tuple(DEEPER))))
+    deep = dataclasses.replace(clean, evidence=(*clean.evidence, *(Evidence(name, ()) for name in DEEPER)))
     assert next_steps(clean)[-1] == GO_DEEPER
     assert next_steps(deep) == NEXT["clean"]
     assert GO_DEEPER not in next_steps(make_result())
-    assert set(KINDS) >= DEEPER
+    assert set(EFFORTS["deep"]) - set(EFFORTS["standard"]) == DEEPER
 
 
 def test_a_clean_page_shows_no_alarm_and_the_size_among_clean_ones() -> None:

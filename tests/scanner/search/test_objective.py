@@ -63,8 +63,24 @@ def test_pieces_of_any_size(images: int, loss, reference, monkeypatch: pytest.Mo
 def test_images_that_have_the_label_anyway_do_not_count_as_turned() -> None:
     """Two of four images have the goal 1 anyway, of the others one is turned; of the two not of label 0 none is."""
     logits = torch.eye(2)[torch.tensor([1, 1, 1, 0])].expand(2, -1, -1) * 5
-    losses, turned = towards_from_others(logits, torch.tensor([1, 0]), torch.tensor([1, 1, 0, 0]))
-    assert turned.mean(1).tolist() == [0.5, 0.0]
-    assert torch.equal(losses, towards(logits, torch.tensor([1, 0]), torch.tensor([0, 0, 0, 0]))[0])
-    _, of_none = towards_from_others(logits, torch.tensor([1, 0]), torch.tensor([1, 1, 1, 1]))
-    assert of_none[0].tolist() == [0.0] * 4
+    goals, own = torch.tensor([1, 0]), torch.tensor([1, 1, 0, 0])
+    losses, turned, counts = towards_from_others(logits, goals, own)
+    assert turned.tolist() == [[False, False, True, False], [False] * 4]
+    assert counts.tolist() == [[False, False, True, True], [True, True, False, False]]
+    assert torch.equal(losses, towards(logits, goals, own)[0])
+
+
+@pytest.mark.parametrize("values", [1, 3 * SIDE * SIDE * BATCH])
+def test_the_share_is_that_of_the_images_that_count(monkeypatch: pytest.MonkeyPatch, values: int) -> None:
+    """However the batch is split: the first half has the goal anyway, all of the others are turned, or none counts."""
+    monkeypatch.setitem(module.PASS_VALUES, "cpu", values)
+    images = torch.rand(BATCH, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    own = torch.arange(BATCH) // (BATCH // 2)
+    params = Patch().start(images, 2, 1, torch.Generator().manual_seed(0))
+    params = {name: tensor.requires_grad_() for name, tensor in params.items()}
+    always = lambda images: 9 * torch.eye(LABELS)[0] + 0 * images.mean((1, 2, 3))[:, None]  # noqa: E731
+    with passes_on(images.device) as run_all:
+        objective = Objective(Patch(), always, Affine((1.0,), (0.0,)), towards_from_others, run_all)
+        for labels, share in ((own, 1.0), (torch.zeros_like(own), 0.0)):
+            _, turned, _ = objective(images, labels, params, torch.tensor([0, 1]), torch.tensor([0.1, 0.1]))
+            assert turned.tolist() == [share, 0.0]

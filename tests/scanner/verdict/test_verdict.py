@@ -190,6 +190,8 @@ MANY = {
     "a replay that failed": ([toy(FALSE_ALARMS, 0.49)], "inconclusive", ()),
     "a replay that turns most": ([toy(FALSE_ALARMS, 0.5)], "backdoored", (4,)),
     "half of them stays with the patches": ([toy(FALSE_ALARMS / 2), NO_PATCH], "backdoored", (4,)),
+    "others share the other half equally": ([toy(FALSE_ALARMS / 3.5), toy(0.9), NO_PATCH], "inconclusive", ()),
+    "a quarter for each of two": ([toy(FALSE_ALARMS / 4), toy(0.9), NO_PATCH], "backdoored", (4,)),
     "others share the other half": ([toy(FALSE_ALARMS / 2), toy(None), toy(0.9), NO_PATCH], "inconclusive", ()),
     "without the patches others share all of it": ([toy(FALSE_ALARMS / 2), toy(0.9)], "backdoored", (4,)),
     "a p-value that nobody knows": ([toy(None)], "clean", ()),
@@ -230,6 +232,7 @@ def test_the_p_value_is_that_of_all_detectors_together() -> None:
     alone = decide([NO_PATCH], CONTRACT, JUDGEMENT).p_value
     together = decide([NO_PATCH, toy(0.9), SILENT], CONTRACT, JUDGEMENT).p_value
     assert together == pytest.approx(min(1.0, 2 * alone))
+    assert decide([NO_PATCH, toy(0.9), toy(0.9)], CONTRACT, JUDGEMENT).p_value == together
 
 
 def test_a_score_is_held_against_those_of_clean_models() -> None:

@@ -66,8 +66,9 @@ class PatchSearch:
         if findings or any(one.status == "not_converged" for one in found.values()):
             tried = strong_blocks(subject.deployed_labels, eight_bits(probes.held_out))
             blocks |= {block.label: block.trigger for block in tried}
-        shrink = partial(shrunk_patch, scores, images, affine=subject.affine, generator=generator, budget=budget)
-        found = with_blocks(subject, probes, found, blocks, settings.polishing(), shrink)
+        own = torch.from_numpy(probes.search_labels).to(subject.device)
+        shrink = partial(shrunk_patch, scores, images, own, affine=subject.affine, generator=generator, budget=budget)
+        found = with_blocks(subject, probes, found, blocks, settings, budget, shrink)
         evidence = Evidence(self.name, covers, labels=weigh(found, frozenset(drawn)), findings=findings)
         if choice is None:
             return evidence

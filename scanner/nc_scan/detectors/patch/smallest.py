@@ -14,7 +14,7 @@ from nc_scan.detectors.patch.screening import block_effects, screened_images
 from nc_scan.detectors.patch.settings import PatchSettings
 from nc_scan.detectors.patch.shortlist import shortlisted
 from nc_scan.detectors.patch.start import first_starts, strongest_block
-from nc_scan.search import Budget, Found, Scores, Search, Start, passes_on, start_from, towards
+from nc_scan.search import Budget, Found, Scores, Search, Start, passes_on, start_from, towards, towards_from_others
 from nc_scan.search.objective import Objective
 from nc_scan.triggers import UNCHANGED, Affine, Params, Patch
 
@@ -65,7 +65,8 @@ def smallest_patches(
         effects = block_effects(scores, images, affine, run_all) if settings.guided else None
         budget.spend(guiding_passes(images.shape[1:]) if settings.guided else 0)
         objective = Objective(Patch(), scores, affine, towards, run_all)
-        search = Search(objective, images, torch.zeros(len(images), dtype=torch.int64), generator, budget)
+        own = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+        search = Search(objective, images, own, generator, budget)
         choice, reached = settings.shortlist_for(len(labels)), dict[int, Params]()
         if choice and effects:
             reached = shortlisted(search, labels, effects, settings, choice)
@@ -93,6 +94,7 @@ def smallest_patches(
 def shrunk_patch(
     scores: Scores,
     images: Tensor,
+    own: Tensor,
     label: int,
     patch: Params,
     settings: PatchSettings,
@@ -101,10 +103,13 @@ def shrunk_patch(
     generator: torch.Generator,
     budget: Budget,
 ) -> Found:
-    """The smallest patch for a label that a search with these settings reaches from a known one, of one row."""
+    """The smallest patch for a label that a search with these settings reaches from a known one, of one row.
+
+    The success asked for is that on images whose `own` label (B,) is another.
+    """
     with passes_on(images.device) as run_all:
-        objective = Objective(Patch(), scores, affine, towards, run_all)
-        search = Search(objective, images, torch.zeros(len(images), dtype=torch.int64), generator, budget)
+        objective = Objective(Patch(), scores, affine, towards_from_others, run_all)
+        search = Search(objective, images, own, generator, budget)
         start = Start(patch, torch.tensor([settings.cost], device=images.device))
         (found,) = search([label], lambda part: start, settings)
     return found

@@ -21,9 +21,11 @@ from nc_scan.standouts import ENOUGH
 from nc_scan.subject import Subject
 from nc_scan.triggers import UNCHANGED, Params, TriggerFamily
 
-STRONGER = (1, 2, 4)  # times what was found: the searches go no further than to the success asked of them,
-WORKS = 0.8  # which may be less than this, what a verdict asks of a trigger
+# What is found turns no more images than the search asked for; shown is the first of these multiples that turns WORKS.
+STRONGER = (1, 2, 4)
+WORKS = 0.8
 MOST = 50  # labels: each is searched for in full, in every family and on every kind of images
+LARGEST = 64  # pixels a side: the clean models whose scores are known read no larger images
 
 
 class Shown(NamedTuple):
@@ -54,8 +56,10 @@ class SpreadSearch:
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The label that stands out farthest, and by how much; nothing of what it covers where it did not look."""
-        if unsuited := _unsuited(subject) or _unaffordable(self.cost(subject), budget):
+        if unsuited := _unsuited(subject):
             return Evidence(self.name, (), reason=f"not looked for: {self.title} ({unsuited})")
+        if no_time := _unaffordable(self.cost(subject), budget):
+            return Evidence(self.name, tuple(sorted(self.covers)), not_run=no_time, gave_up=no_time)
         every = _images_of_every_kind(subject, probes, generator)
         found = [
             [smallest_changes(subject, one, family.changes, family.settings, generator, budget) for one in every]
@@ -73,33 +77,36 @@ class SpreadSearch:
         best = max((by_images[label] for by_images in first), key=lambda one: one.size)
         tried = [_replayed(subject, every, family, best, times) for times in STRONGER]
         shown = next((one for one in tried if one.rate >= WORKS), max(tried, key=lambda one: one.rate))
+        reached = best.status == "converged"
         by_family = [float(common_margins(by_images)[label]) for by_images in sizes]
         names = [f"margin, {type(one.changes).__name__.lower()}" for one in self.families]
         return Evidence(
             self.name,
             tuple(sorted(self.covers)),
-            reason=self.in_words(best, shown, whole, by_family[0]),
-            target_labels=(label,),
-            success_rate=shown.rate,
+            reason=self.in_words(label, shown, whole, next_one(first, label)) if reached else self.nothing,
+            target_labels=(label,) if reached else (),
+            success_rate=shown.rate if reached else 0.0,
             statistics={
                 "score": float(standing_out[label]),
                 "size": best.size / whole,
                 **dict(zip(names, by_family, strict=True)),
             },
-            trigger=picture(family, shown.params, _size(subject)),
+            trigger=picture(family, shown.params, _size(subject)) if reached else None,
         )
 
-    def in_words(self, best: Found, shown: Shown, whole: float, margin: float) -> str:
+    @property
+    def nothing(self) -> str:
+        """What is said where no label is reached."""
+        return f"{self.title}: none leads to one label on images of every kind"
+
+    def in_words(self, label: int, shown: Shown, whole: float, others: str) -> str:
         """What was found, in a sentence."""
-        if best.status != "converged":
-            return f"{self.title}: none leads to one label on images of every kind"
-        change = f"{self.how_large(shown.size, whole)} turns {shown.rate:.0%} of the images to label {best.goal}"
-        next_one = f"; the next label takes {math.exp(margin):.1f} times as much" if margin else ""
-        return f"{self.title}: {change}{next_one}"
+        change = f"{self.how_large(shown.size, whole)} turns {shown.rate:.0%} of the images to label {label}"
+        return f"{self.title}: {change}{others}"
 
     def how_large(self, size: float, whole: float) -> str:
         """A change of that size in words, where the largest has the size `whole`."""
-        return f"a change of {size / whole:.1%}"
+        return f"one of {size / whole:.1%} of the range (root mean square)"
 
 
 class PatternSearch(SpreadSearch):
@@ -129,9 +136,22 @@ def _unsuited(subject: Subject) -> str:
     contract = subject.contract
     if contract.layout == "features":
         return "the input is no image"
+    if max(contract.height, contract.width) > LARGEST:
+        return f"{contract.width}x{contract.height} pixels are more than the models had that it is judged by"
     if contract.labels < ENOUGH:
         return f"{contract.labels} labels are too few to stand out from"
     return f"{contract.labels:,} labels are too many" if contract.labels > MOST else ""
+
+
+def next_one(first: Sequence[list[Found]], label: int) -> str:
+    """How much more the next label takes, on the kind of images where that is least, or that none is reached."""
+    ratios = []
+    for by_images in first:
+        others = [one.size for one in by_images if one.goal != label and one.status == "converged"]
+        ratios.append(min(others, default=math.inf) / by_images[label].size)
+    if math.isinf(min(ratios)):
+        return "; no other label is reached"
+    return f"; the next label takes {min(ratios):.1f} times as much" if min(ratios) > 1 else ""
 
 
 def _unaffordable(cost: int, budget: Budget) -> str:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from nc_scan.detectors.paper import PAPER
 from nc_scan.detectors.patch.blocks import with_blocks
-from nc_scan.detectors.patch.settings import ADAPTIVE
+from nc_scan.detectors.patch.settings import ADAPTIVE, PatchSettings
 from nc_scan.detectors.replay import Replayed
 from nc_scan.results import Trigger
-from nc_scan.search import Found
+from nc_scan.search import Budget, Found, OutOfTime
 
 SIDE, BLOCK = 8, 2
 
@@ -36,18 +37,27 @@ class Spares:
         return ((images[:, 0, 0, 0] > 0.9) & (images[:, 0, -1, -1] > 0.1)).astype(np.int64)
 
 
-def replaced(model: Spares, patch: int, status: str = "converged", shrunk: int = BLOCK) -> tuple[Replayed, list[float]]:
+def replaced(
+    model: Spares,
+    patch: int,
+    status: str = "converged",
+    shrunk: int = BLOCK,
+    settings: PatchSettings = ADAPTIVE,
+    out_of_time: bool = False,
+) -> tuple[Replayed, list[float]]:
     """What label 1 has in the end, where the search found a patch of that side; and the success asked for again."""
     asked = []
 
     def shrink(label, params, settings) -> Found:  # noqa: ARG001
         asked.append(settings.success)
+        if out_of_time:
+            raise OutOfTime("the time was over")
         one = square(shrunk)
         values = {"mask": torch.from_numpy(one.mask)[None, None], "pattern": torch.from_numpy(one.pattern)[None]}
         return Found(label, values, float(shrunk**2), "converged", 0.1, 1.0)
 
     found = {0: Replayed(square(1), "converged", 1.0), 1: Replayed(square(patch), status, 1.0)}
-    after = with_blocks(model, model.probes, found, {1: square(BLOCK)}, ADAPTIVE, shrink)
+    after = with_blocks(model, model.probes, found, {1: square(BLOCK)}, settings, Budget(), shrink)
     assert after[0] == found[0]
     return after[1], asked
 
@@ -74,3 +84,10 @@ def test_from_the_block_on_no_more_is_asked_for_than_it_turned() -> None:
     one, asked = replaced(Spares(9), 6, shrunk=1)
     assert asked == [0.9]
     assert (one.pixels, one.rate) == (1, 0.9)
+    assert replaced(Spares(10), 6)[1] == [ADAPTIVE.success]
+
+
+def test_a_block_stays_as_it_is_where_nothing_is_polished_or_no_time_is_left() -> None:
+    for one, asked in (replaced(Spares(9), 6, shrunk=1, settings=PAPER), replaced(Spares(9), 6, out_of_time=True)):
+        assert one.pixels == BLOCK**2
+        assert len(asked) <= 1
