@@ -101,15 +101,17 @@ def evaluate_command(
 def calibrate_command(evidence: tuple[Path, ...], out: Path, part: str) -> int:
     """Fit the verdict's calibration on models of your own: the tables that nc-scan evaluate wrote.
 
-    Says how the fit judges each data set, architecture, attack and number of labels when it is left out. Scan with it:
+    The scores of detectors other than the patch search are held against the clean models of all parts. Says how the fit
+    judges each data set, architecture, attack and number of labels when it is left out. Scan with it:
     nc-scan MODEL --calibration FILE. Judge it on other models: nc-scan evaluate INDEX --part judge --calibration FILE.
     """
     from nc_scan.evaluation.cross import leave_out
     from nc_scan.evaluation.fit import fit_calibration
     from nc_scan.evaluation.table import read_table
 
-    rows = [row for path in evidence for row in read_table(path) if row.part == part]
-    calibration = fit_calibration(rows)
+    everything = [row for path in evidence for row in read_table(path)]
+    rows = [row for row in everything if row.part == part]
+    calibration = fit_calibration(rows, everything)
     calibration.save(out)
     clean, backdoored = calibration.models
     click.echo(f"fitted on {clean} clean and {backdoored} backdoored models ({calibration.basis}): {calibration.id}")

@@ -26,13 +26,14 @@ FEWEST = 8  # models of each kind
 Features = NDArray[np.float64]
 
 
-def fit_calibration(rows: Sequence[Row]) -> Calibration:
+def fit_calibration(rows: Sequence[Row], scored: Sequence[Row] | None = None) -> Calibration:
     """Fisher's direction, tails of the clean models' scores along it, and the odds of a backdoor.
 
     Several scans of a model count as their mean. Backdoors that no patch stands in for, and scans whose target does not
     have the smallest trigger, say nothing about how a target stands out, and are left out. Direction and odds rest on
     models with ENOUGH labels, if there are enough of these; the others then have tails of their own. Detectors with a
-    score of their own get the tail of the clean models' scores, where there are enough of these. Scans that were not to
+    score of their own get the tail of the scores of clean models in `scored`, by default in the same rows, where there
+    are enough of these: nothing is fitted to backdoored models there, so that more rows may count. Scans that were not to
     be trusted do not count, as no backdoor is called by them.
 
     Raises CalibrationError for too few models.
@@ -63,7 +64,7 @@ def fit_calibration(rows: Sequence[Row]) -> Calibration:
         tails=tails(clean),
         models=(len(known[0]), len(known[1])),
         basis=describe(usable),
-        others=other_tails([row for row in rows if not row.backdoored and not row.warned]),
+        others=other_tails([row for row in scored or rows if not row.backdoored and not row.warned]),
         few=tails(_kinds([row for row in usable if row.labels < ENOUGH])[0]),
         sizes=KnownSizes(*map(_shares, known)),
     )

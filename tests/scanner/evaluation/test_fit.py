@@ -9,6 +9,7 @@ from sklearn.covariance import ledoit_wolf
 from tests.scanner.evaluation.conftest import zoo
 
 from nc_scan.calibration import SHARES, Tail, load_calibration
+from nc_scan.detectors import EFFORTS
 from nc_scan.errors import CalibrationError
 from nc_scan.evaluation.cross import leave_out
 from nc_scan.evaluation.fit import direction, fit_calibration, logistic, shrunk_covariance, tails_of
@@ -31,10 +32,15 @@ def test_what_is_planted_is_found_and_what_is_not_is_rarely_named(labels: int) -
 
 def test_the_shipped_calibration_is_that_of_the_published_evidence() -> None:
     """`nc-scan calibrate docs/results/evidence.csv --part fit --out scanner/nc_scan/calibration.json` makes it so."""
-    fitted = fit_calibration([row for row in read_table(EVIDENCE) if row.part == "fit"])
+    rows = read_table(EVIDENCE)
+    fitted = fit_calibration([row for row in rows if row.part == "fit"], rows)
     shipped = load_calibration()
+    assert set(fitted.others) == set(shipped.others) == set(EFFORTS["deep"]) - set(EFFORTS["standard"])
     assert (fitted.models, fitted.basis) == (shipped.models, shipped.basis)
-    for one, other in zip((fitted, *fitted.tails, *fitted.few), (shipped, *shipped.tails, *shipped.few), strict=True):
+    parts = [
+        (one, *one.tails, *one.few, *(one.others[name] for name in sorted(one.others))) for one in (fitted, shipped)
+    ]
+    for one, other in zip(*parts, strict=True):
         numbers = [
             {name: value for name, value in vars(part).items() if isinstance(value, float)} for part in (one, other)
         ]
