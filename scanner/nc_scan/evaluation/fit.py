@@ -33,8 +33,8 @@ def fit_calibration(rows: Sequence[Row], scored: Sequence[Row] | None = None) ->
     have the smallest trigger, say nothing about how a target stands out, and are left out. Direction and odds rest on
     models with ENOUGH labels, if there are enough of these; the others then have tails of their own. Detectors with a
     score of their own get the tail of the scores of clean models in `scored`, by default in the same rows, where there
-    are enough of these: nothing is fitted to backdoored models there, so that more rows may count. Scans that were not to
-    be trusted do not count, as no backdoor is called by them.
+    are enough of these: nothing is fitted to backdoored models there, so that more rows may count. Scans that were not
+    to be trusted do not count, as no backdoor is called by them.
 
     Raises CalibrationError for too few models.
     """
