@@ -56,9 +56,7 @@ class Tail:
         above = [value for value in values if value > start]
         if start == min(values):  # most scores of a detector that finds nothing are 0
             if len(above) < FEWEST:
-                raise CalibrationError(
-                    f"{len(above)} clean models with a score are too few to say how large it gets"
-                )
+                raise CalibrationError(f"{len(above)} clean models with a score are too few to say how large it gets")
             start, *above = sorted(above)
             share = (len(above) + 1) / len(values)
         return Tail(start, max(sum(value - start for value in above), 1e-9), len(above), share)
