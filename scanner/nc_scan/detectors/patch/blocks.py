@@ -14,6 +14,7 @@ from nc_scan.subject import Subject
 from nc_scan.triggers import Params
 
 WORKS = 0.8  # of the images: what the verdict asks of a trigger, too
+SMALLER = 0.5  # times what the search found: that a few images less need fewer pixels is no sign
 
 Shrink = Callable[[int, Params, PatchSettings], Found]
 """The smallest patch for a label that a search with these settings reaches from a known one."""
@@ -28,7 +29,7 @@ def with_blocks(
     budget: Budget,
     shrink: Shrink,
 ) -> dict[int, Replayed]:
-    """What was found, with a label's block in its place where that is smaller and works.
+    """What was found, with a label's block in its place where that is much smaller and works.
 
     A trigger may spare a few images by intent. The search, which asks for nearly all of them, then spends many pixels
     on these; so from the block a further one asks for no more than the block turned. Settings that polish nothing
@@ -37,7 +38,7 @@ def with_blocks(
     smaller = {
         label: block
         for label, block in blocks.items()
-        if label in found and (found[label].status != "converged" or block.mask.sum() < found[label].pixels)
+        if label in found and (found[label].status != "converged" or block.mask.sum() <= SMALLER * found[label].pixels)
     }
     working = {label: one for label, one in replayed(subject, probes, smaller).items() if one.rate >= WORKS}
     better = dict(working)

@@ -1,5 +1,6 @@
 """A block takes the place of a larger patch, where it works."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,10 +17,10 @@ from nc_scan.search import Budget, Found, OutOfTime
 SIDE, BLOCK = 8, 2
 
 
-def square(side: int) -> Trigger:
-    """A bright square of so many pixels a side in the upper left corner."""
-    mask = np.zeros((SIDE, SIDE), np.float32)
-    mask[:side, :side] = 1
+def square(side: float) -> Trigger:
+    """A bright square in the upper left corner, as opaque as it takes for a norm of side²."""
+    mask, whole = np.zeros((SIDE, SIDE), np.float32), math.ceil(side)
+    mask[:whole, :whole] = (side / whole) ** 2
     return Trigger(mask, np.ones((1, SIDE, SIDE), np.float32))
 
 
@@ -39,7 +40,7 @@ class Spares:
 
 def replaced(
     model: Spares,
-    patch: int,
+    patch: float,
     status: str = "converged",
     shrunk: int = BLOCK,
     settings: PatchSettings = ADAPTIVE,
@@ -69,13 +70,15 @@ def replaced(
         (8, 6, "converged", BLOCK),
         (7, 6, "converged", 6),  # turns too few
         (9, BLOCK, "converged", BLOCK),  # is no smaller
+        (10, 3, "converged", BLOCK),  # 4 of 9 pixels
+        (10, 2.5, "converged", 2.5),  # 4 of 6.25 pixels: not much smaller
         (9, 1, "converged", 1),
         (9, 1, "not_converged", BLOCK),  # anything that works is better than nothing
     ],
 )
-def test_a_block_that_works_takes_the_place_of_a_larger_patch(of_ten: int, patch: int, status: str, side: int) -> None:
+def test_a_block_that_works_replaces_a_larger_patch(of_ten: int, patch: float, status: str, side: float) -> None:
     one, _ = replaced(Spares(of_ten), patch, status)
-    assert one.pixels == side**2
+    assert one.pixels == pytest.approx(side**2)
     assert one.status == "converged"
     assert one.rate == (of_ten / 10 if side == BLOCK and patch != BLOCK else 1.0)
 
