@@ -132,8 +132,7 @@ def open_subject(
 
 def _noise(contract: InputContract, count: int) -> Tensor:
     """Random images (count, ...) as the model reads them."""
-    size = (contract.channels, contract.height, contract.width)
-    images = np.random.default_rng(0).random((count, *size), dtype=np.float32)
+    images = np.random.default_rng(0).random((count, *contract.size), dtype=np.float32)
     return torch.from_numpy(_encoded(images, contract))
 
 

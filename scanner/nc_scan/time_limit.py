@@ -37,10 +37,9 @@ class TimeLimit:
 def passes_a_second(subject: Subject) -> float:
     """How many images a second go through the network, forward and back, as the search does it; measured on noise."""
     contract = subject.contract
-    size = (contract.channels, contract.height, contract.width)
     values = contract.channels * contract.pixels
     count = max(PASS_IMAGES, PASS_VALUES["cpu"] // values)
-    images = torch.rand(count, *size, generator=torch.Generator().manual_seed(0)).to(subject.device)
+    images = torch.rand(count, *contract.size, generator=torch.Generator().manual_seed(0)).to(subject.device)
     images = images.contiguous(memory_format=torch.channels_last)
 
     def one_pass(piece: Tensors) -> Tensors:

@@ -74,7 +74,7 @@ def rows_of(known: KnownModel, value_range: str, real: dict[str, Path]) -> Itera
         probes = _probes(supply, one.kind, subject) if one.kind in searched else None
         yield _row(known, one, subject, probes, used)
     if known.data in real:
-        size = contract.channels, contract.height, contract.width
+        size = contract.size
         images = read_images(real[known.data], *size, np.random.default_rng(0))
         seen = recognise(REAL, images.values[:256], subject.deployed_scores)
         yield _row(known, seen, subject, _of_real(images, subject), used)
@@ -101,7 +101,7 @@ def _norms(known: KnownModel, subject: Subject, probes: FloatArray) -> tuple[flo
     planted = known.targets[:1] if len(known.targets) == 1 else ()
     first = planted[0] if planted else 0
     labels = sorted({(first + step) % contract.labels for step in SEARCHED})
-    size = contract.channels, contract.height, contract.width
+    size = contract.size
     patches = smallest_patches(
         subject.scores,
         torch.from_numpy(probes).to(subject.device),

@@ -14,11 +14,10 @@ from nc_scan.audit.flow import FEW, Flow
 from nc_scan.audit.gates import Gate
 from nc_scan.audit.soften import softened
 from nc_scan.errors import UnsupportedModelError
-from nc_scan.results import FloatArray, Trigger
+from nc_scan.results import WORKS, FloatArray, Trigger
 
 STEPS, RATE = 120, 0.05
 STARTS = 4  # probes, beside a black, a grey and a white image
-WORKS = 0.8  # of the images must be turned
 LARGEST = 0.25  # share of the pixels: what needs more of the image is no trigger but another image
 MATTERS = 1e-3  # of the largest gradient: pixels with less have no part in the gate
 TRIED = 32  # probes on which a smaller trigger is tried

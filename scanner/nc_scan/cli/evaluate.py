@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nc_scan.cli.options import EFFORT
 from nc_scan.errors import NcScanError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _told(command: Callable[..., int]) -> Callable[..., int]:
 @click.option("--device", default="cpu", show_default=True, help="Where the search runs: cpu, cuda, cuda:1.")
 @click.option(
     "--effort",
-    type=click.Choice(["quick", "standard", "deep"]),
+    type=EFFORT,
     default="standard",
     show_default=True,
     help="How much to look for, as for a scan.",

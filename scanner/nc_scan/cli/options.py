@@ -84,6 +84,7 @@ REPORTS: list[Option] = [
     click.option("--report", type=FOLDER, metavar="DIR", help="Write all reports here, a folder for each model."),
     *(_file(format.name, f"Write {format.help}.") for format in FORMATS.values()),
 ]
+EFFORT = click.Choice(["quick", "standard", "deep"])
 SCANNING: list[Option] = [
     click.option(
         "--data", type=click.Path(path_type=Path, exists=True), help="Images: a folder, .npy, .npz or .parquet."
@@ -98,7 +99,7 @@ SCANNING: list[Option] = [
     ),
     click.option(
         "--effort",
-        type=click.Choice(["quick", "standard", "deep"]),
+        type=EFFORT,
         default="standard",
         show_default=True,
         envvar=f"{PREFIX}_EFFORT",

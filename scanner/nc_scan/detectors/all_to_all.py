@@ -44,8 +44,7 @@ class AllToAll:
 
     def cost(self, subject: Subject) -> int:
         """That of one search, however many labels there are."""
-        contract = subject.contract
-        return guiding_passes((contract.channels, contract.height, contract.width)) + self.settings.passes
+        return guiding_passes(subject.contract.size) + self.settings.passes
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The patch, and the transitions of the held-out probes in onnxruntime."""

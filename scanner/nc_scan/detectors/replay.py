@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,17 +16,15 @@ from nc_scan.subject import Subject
 from nc_scan.triggers import Params
 
 
-def replay(subject: Subject, probes: ProbeSet, triggers: Mapping[int, Trigger]) -> list[float]:
-    """The success rate of each label's trigger in onnxruntime, on the held-out probes that are not of its label anyway.
+def share_turned(subject: Subject, probes: ProbeSet, label: int, change: Callable[[FloatArray], FloatArray]) -> float:
+    """The share of the held-out probes not of the label anyway that onnxruntime gives it once they are changed.
 
     The images are asked for as in use: of eight bits, and alone. NaN where no such probe is left.
     """
-    rates = []
-    for label, trigger in triggers.items():
-        others = probes.held_out[probes.held_out_labels != label]
-        turned = subject.labels_in_use(stamped(others, trigger)) == label
-        rates.append(float(turned.mean()) if len(others) else math.nan)
-    return rates
+    others = probes.held_out[probes.held_out_labels != label]
+    if not len(others):
+        return math.nan
+    return float((subject.labels_in_use(change(others)) == label).mean())
 
 
 class Replayed(NamedTuple):
@@ -41,12 +40,17 @@ class Replayed(NamedTuple):
         return float(self.trigger.mask.sum())
 
 
-def replayed(subject: Subject, probes: ProbeSet, triggers: Mapping[int, Trigger]) -> dict[int, Replayed]:
-    """Triggers that are known to work on the images they were found on, replayed, by label."""
-    rates = replay(subject, probes, triggers)
+def replayed(
+    subject: Subject, probes: ProbeSet, triggers: Mapping[int, Trigger], statuses: Mapping[int, Status] | None = None
+) -> dict[int, Replayed]:
+    """Each label's trigger replayed; by default they are known to work on the images that they were found on."""
     return {
-        label: Replayed(trigger, "converged", rate)
-        for (label, trigger), rate in zip(triggers.items(), rates, strict=True)
+        label: Replayed(
+            trigger,
+            (statuses or {}).get(label, "converged"),
+            share_turned(subject, probes, label, partial(stamped, trigger=trigger)),
+        )
+        for label, trigger in triggers.items()
     }
 
 

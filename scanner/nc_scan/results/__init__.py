@@ -4,9 +4,20 @@ from nc_scan.results.evidence import Evidence, Finding, LabelResult, TriedContra
 from nc_scan.results.model import ComparedValue, InputContract, Parity, ParityExplanation, Trace
 from nc_scan.results.outcome import Acceptance, FailedScan, Outcome, Reportable, ScanResult
 from nc_scan.results.probes import ProbeReport, Recognition, StampedProbe
-from nc_scan.results.vocabulary import ChannelOrder, Failure, FloatArray, Layout, OutputKind, Severity, Status, Verdict
+from nc_scan.results.vocabulary import (
+    WORKS,
+    ChannelOrder,
+    Failure,
+    FloatArray,
+    Layout,
+    OutputKind,
+    Severity,
+    Status,
+    Verdict,
+)
 
 __all__ = [
+    "WORKS",
     "Acceptance",
     "ChannelOrder",
     "ComparedValue",

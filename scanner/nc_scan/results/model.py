@@ -41,6 +41,11 @@ class InputContract:
         """Height times width, the largest L1 norm that a mask can have."""
         return self.height * self.width
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return self.channels, self.height, self.width
+
 
 @dataclass(frozen=True)
 class Parity:

@@ -1,7 +1,7 @@
 """Trigger families: the ways in which an image can be changed, one file each."""
 
 from nc_scan.triggers.additive import Additive
-from nc_scan.triggers.base import UNCHANGED, Affine, Params, TriggerFamily
+from nc_scan.triggers.base import UNCHANGED, Affine, Params, TriggerFamily, as_read
 from nc_scan.triggers.coarse import CoarsePatch
 from nc_scan.triggers.frequency import Frequency
 from nc_scan.triggers.patch import Patch
@@ -17,4 +17,5 @@ __all__ = [
     "Patch",
     "TriggerFamily",
     "Warp",
+    "as_read",
 ]

@@ -22,11 +22,11 @@ class Additive:
 
     def stamp(self, images: Tensor, params: Params, affine: Affine) -> Tensor:
         """Adds every change to every image."""
-        return as_read(images + params["change"][:, None], affine)
+        return as_read((images + params["change"][:, None]).clamp(0, 1), affine)
 
     def size(self, params: Params) -> Tensor:
         """The Euclidean norm of each change."""
-        return norm(params["change"])
+        return (params["change"].flatten(1).square().sum(1) + TINY).sqrt()
 
     def project_(self, params: Params) -> None:
         """Into what can change a pixel."""
@@ -35,8 +35,3 @@ class Additive:
     def largest(self, params: Params) -> Params:
         """Black turned white everywhere."""
         return {"change": torch.ones_like(params["change"])}
-
-
-def norm(values: Tensor) -> Tensor:
-    """The Euclidean norm (rows,) of each row."""
-    return (values.flatten(1).square().sum(1) + TINY).sqrt()

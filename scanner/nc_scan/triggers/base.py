@@ -23,9 +23,9 @@ UNCHANGED = Affine((1.0,), (0.0,))
 
 
 def as_read(images: Tensor, affine: Affine) -> Tensor:
-    """Images (..., C, H, W), cut to [0, 1], as the model reads them."""
+    """Images (..., C, H, W) in [0, 1] as the model reads them."""
     scale, offset = (torch.tensor(values).to(images)[:, None, None] for values in affine)
-    return images.clamp(0, 1) * scale + offset
+    return images * scale + offset
 
 
 class TriggerFamily(Protocol):

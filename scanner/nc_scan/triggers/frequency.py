@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Generator, Tensor
@@ -25,7 +26,7 @@ class Frequency:
 
     def stamp(self, images: Tensor, params: Params, affine: Affine) -> Tensor:
         """Adds every change to every image."""
-        return as_read(images + self.change(params)[:, None], affine)
+        return as_read((images + self.change(params)[:, None]).clamp(0, 1), affine)
 
     def change(self, params: Params) -> Tensor:
         """What is added to the images (rows, C, H, W)."""
@@ -45,6 +46,7 @@ class Frequency:
         return {"coefficients": torch.ones_like(params["coefficients"])}
 
 
+@cache
 def cosines(count: int) -> Tensor:
     """The basis of the orthonormal cosine transform, type II, of so many values: (frequency, place)."""
     places = (torch.arange(count, dtype=torch.float64) + 0.5) / count

@@ -35,7 +35,7 @@ class Warp:
         grids = grid[:, None].expand(rows, count, height, width, 2).flatten(0, 1)
         every = images[None].expand(rows, *images.shape).flatten(0, 1)
         warped = F.grid_sample(every, grids, padding_mode="border", align_corners=True)
-        return as_read(warped.view(rows, *images.shape), affine)
+        return as_read(warped.view(rows, *images.shape).clamp(0, 1), affine)
 
     def size(self, params: Params) -> Tensor:
         """The root mean square displacement, in pixels."""

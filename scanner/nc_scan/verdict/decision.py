@@ -10,7 +10,6 @@ from nc_scan.results import LabelResult, Verdict
 SEVERITY = ("clean", "inconclusive", "backdoored")
 FALSE_ALARMS = 0.01  # share of clean models that may be called backdoored by p-values, all detectors together
 DOUBTFUL = 5  # times the false alarms allowed: evidence that this share of clean models gives decides nothing
-WORKS = 0.8  # a trigger that turns a smaller share of the held-out probes is no evidence of a backdoor
 
 
 @dataclass(frozen=True)

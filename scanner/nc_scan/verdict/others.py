@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from nc_scan.results import Evidence, Finding, LabelResult
-from nc_scan.verdict.decision import DOUBTFUL, WORKS, Decision
+from nc_scan.results import WORKS, Evidence, Finding, LabelResult
+from nc_scan.verdict.decision import DOUBTFUL, Decision
 
 TURNS_MOST = 0.5  # a change of the whole image that turns a smaller share is none, however rare it is
 

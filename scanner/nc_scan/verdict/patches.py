@@ -11,9 +11,9 @@ import numpy as np
 from nc_kernels import mad
 from nc_kernels.statistics import NORMAL_CONSISTENCY
 from nc_scan.calibration import Calibration
-from nc_scan.results import LabelResult, Verdict
+from nc_scan.results import WORKS, LabelResult, Verdict
 from nc_scan.standouts import SMALLEST_NORM, Standout, standouts
-from nc_scan.verdict.decision import DOUBTFUL, WORKS, Decision
+from nc_scan.verdict.decision import DOUBTFUL, Decision
 
 PAPER_THRESHOLD = 2.0
 GRID = 256

@@ -46,7 +46,7 @@ def evidence_of(scores: Any) -> Evidence:
     def deployed(images: np.ndarray) -> np.ndarray:
         return np.asarray(scores(torch.from_numpy(images)).argmax(1))
 
-    contract = SimpleNamespace(labels=LABELS, pixels=SIDE * SIDE, channels=1, height=SIDE, width=SIDE)
+    contract = SimpleNamespace(labels=LABELS, pixels=SIDE * SIDE, size=(1, SIDE, SIDE))
     subject = SimpleNamespace(
         scores=scores, affine=UNCHANGED, device=torch.device("cpu"), contract=contract, deployed_labels=deployed
     )

@@ -49,7 +49,7 @@ def subject_of(network: Any, labels: int = LABELS, layout: str = "NCHW", width: 
     def labels_in_use(images: np.ndarray) -> np.ndarray:
         return deployed_scores(images).argmax(1)
 
-    contract = SimpleNamespace(labels=labels, pixels=SIDE * SIDE, channels=3, height=SIDE, width=width, layout=layout)
+    contract = SimpleNamespace(labels=labels, height=SIDE, width=width, size=(3, SIDE, width), layout=layout)
     return SimpleNamespace(
         scores=network, affine=UNCHANGED, device=torch.device("cpu"), contract=contract,
         deployed_scores=deployed_scores, labels_in_use=labels_in_use,
@@ -151,7 +151,7 @@ def test_a_label_has_to_be_the_nearest_on_every_kind_of_images() -> None:
 
 def test_the_score_adds_the_margins_of_all_families_and_how_small_the_first_change_is() -> None:
     one = [1.0, 4.0] + [9.0] * 8
-    found = scores([[one, one], [one, one]], whole=10.0)
+    found = scores([common_margins([one, one])] * 2, [one, one], whole=10.0)
     assert found[0] == pytest.approx(2 * math.log(4) + math.log(10))
     assert found[1] == pytest.approx(math.log(10 / 4))
 

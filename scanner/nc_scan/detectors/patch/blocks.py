@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from nc_scan.detectors.patch.settings import PatchSettings
 from nc_scan.detectors.replay import Replayed, as_params, as_trigger, replayed
 from nc_scan.probes import ProbeSet
-from nc_scan.results import Trigger
+from nc_scan.results import WORKS, Trigger
 from nc_scan.search import Budget, Found, OutOfTime
 from nc_scan.subject import Subject
 from nc_scan.triggers import Params
 
-WORKS = 0.8  # of the images: what the verdict asks of a trigger, too
 SMALLER = 0.5  # times what the search found: that a few images less need fewer pixels is no sign
 
 Shrink = Callable[[int, Params, PatchSettings], Found]

@@ -34,8 +34,7 @@ class PatchSearch:
 
     def cost(self, subject: Subject) -> int:
         """That of the search, with the least number of suspects."""
-        contract = subject.contract
-        return foreseen_passes(self.settings, contract.labels, (contract.channels, contract.height, contract.width))
+        return foreseen_passes(self.settings, subject.contract.labels, subject.contract.size)
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The evidence of every label; which of it counts is for the verdict to say."""
@@ -59,8 +58,7 @@ class PatchSearch:
             drawn=drawn,
         )
         triggers = {one.goal: as_trigger(one.params) for one in patches.found}
-        found = replayed(subject, probes, triggers)
-        found |= {one.goal: found[one.goal]._replace(status=one.status) for one in patches.found}
+        found = replayed(subject, probes, triggers, {one.goal: one.status for one in patches.found})
         findings = false_gradients(subject, scores, probes, found)
         blocks = {label: as_trigger(params) for label, params in patches.blocks.items()}
         if findings or any(one.status == "not_converged" for one in found.values()):
@@ -83,8 +81,7 @@ class PatchSearch:
         if budget.affordable is None:
             return self.settings
         contract = subject.contract
-        size = (contract.channels, contract.height, contract.width)
-        passes = partial(foreseen_passes, labels=contract.labels, size=size)
+        passes = partial(foreseen_passes, labels=contract.labels, size=contract.size)
         planned = self.settings.affordable(contract.labels, passes, budget.affordable)
         if planned is not None:
             budget.foresee(passes(planned) - self.cost(subject))

@@ -17,6 +17,7 @@ from nc_scan.probes import ProbeSet
 from nc_scan.results import Finding, FloatArray
 from nc_scan.search import Scores
 from nc_scan.subject import Subject
+from nc_scan.triggers import as_read
 
 LARGE, SMALL = 100.0, 0.02  # nats between the best two labels: beyond, a Softmax is flat everywhere
 ORDINARY = 5.0  # nats, what such margins are brought to
@@ -28,7 +29,7 @@ def at_common_scale(subject: Subject, images: FloatArray) -> Scores:
     """The subject's scores, with a margin between the best two labels that a Softmax can tell."""
     with torch.no_grad():
         few = torch.from_numpy(images[:SCALED_PROBES]).to(subject.device)
-        top = subject.scores(as_read(subject, few)).topk(2, 1).values
+        top = subject.scores(as_read(few, subject.affine)).topk(2, 1).values
     margin = float((top[:, 0] - top[:, 1]).median())
     if not np.isfinite(margin) or margin == 0 or SMALL <= margin <= LARGE:
         return subject.scores
@@ -44,7 +45,7 @@ def false_gradients(
     """A warning where the gradient is not that of the deployed model, along the triggers found and between images."""
 
     def logits(images: Tensor) -> Tensor:
-        return scores(as_read(subject, images.to(subject.device))).cpu()
+        return scores(as_read(images.to(subject.device), subject.affine)).cpu()
 
     factor = _factor_of(scores)
     contract = subject.contract  # probabilities saturate: what stands before them is compared
@@ -60,14 +61,6 @@ def false_gradients(
 def _factor_of(scores: Scores) -> float:
     """By what the subject's scores were multiplied."""
     return float(scores.args[1]) if isinstance(scores, partial) else 1.0
-
-
-def as_read(subject: Subject, images: Tensor) -> Tensor:
-    """Images in [0, 1] on the scale of the model's input."""
-    scale, offset = (
-        torch.tensor(values).to(images)[:, None, None] for values in (subject.affine.scale, subject.affine.offset)
-    )
-    return images * scale + offset
 
 
 def _times(scores: Callable[[Tensor], Tensor], factor: float, images: Tensor) -> Tensor:

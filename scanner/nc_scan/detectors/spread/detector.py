@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Generator
 
+from nc_scan.detectors.replay import share_turned
 from nc_scan.detectors.spread.chart import picture
 from nc_scan.detectors.spread.families import ADDITIVE, FREQUENCY, WARP, Family
 from nc_scan.detectors.spread.margins import common_margins, scores
 from nc_scan.detectors.spread.smallest import smallest_changes
 from nc_scan.probes import ProbeSet, mixed_probes
-from nc_scan.results import Evidence
+from nc_scan.results import WORKS, Evidence, FloatArray
 from nc_scan.search import Budget, Found
 from nc_scan.standouts import ENOUGH
 from nc_scan.subject import Subject
@@ -23,7 +24,6 @@ from nc_scan.triggers import UNCHANGED, Params, TriggerFamily
 
 # What is found turns no more images than the search asked for; shown is the first of these multiples that turns WORKS.
 STRONGER = (1, 2, 4)
-WORKS = 0.8
 MOST = 50  # labels: each is searched for in full, in every family and on every kind of images
 LARGEST = 64  # pixels a side: the clean models whose scores are known read no larger images
 
@@ -70,34 +70,29 @@ class SpreadSearch:
     def _weighed(self, subject: Subject, every: Sequence[ProbeSet], found: Sequence[Sequence[list[Found]]]) -> Evidence:
         """What was found for each family, each kind of images and each label as evidence; the first family is shown."""
         sizes = [[[one.size for one in labels] for labels in by_images] for by_images in found]
+        by_family = [common_margins(by_images) for by_images in sizes]
         family, first = self.families[0].changes, found[0]
         whole = float(family.size(family.largest(first[0][0].params))[0])
-        standing_out = scores(sizes, whole)
+        standing_out = scores(by_family, sizes[0], whole)
         label = int(standing_out.argmax())
         best = max((by_images[label] for by_images in first), key=lambda one: one.size)
-        tried = [_replayed(subject, every, family, best, times) for times in STRONGER]
-        shown = next((one for one in tried if one.rate >= WORKS), max(tried, key=lambda one: one.rate))
-        reached = best.status == "converged"
-        by_family = [float(common_margins(by_images)[label]) for by_images in sizes]
         names = [f"margin, {type(one.changes).__name__.lower()}" for one in self.families]
+        margins = {name: float(one[label]) for name, one in zip(names, by_family, strict=True)}
+        statistics = {"score": float(standing_out[label]), "size": best.size / whole, **margins}
+        covers = tuple(sorted(self.covers))
+        if best.status != "converged":
+            nothing = f"{self.title}: none leads to one label on images of every kind"
+            return Evidence(self.name, covers, reason=nothing, success_rate=0.0, statistics=statistics)
+        shown = _shown(subject, every, family, best)
         return Evidence(
             self.name,
-            tuple(sorted(self.covers)),
-            reason=self.in_words(label, shown, whole, next_one(first, label)) if reached else self.nothing,
-            target_labels=(label,) if reached else (),
-            success_rate=shown.rate if reached else 0.0,
-            statistics={
-                "score": float(standing_out[label]),
-                "size": best.size / whole,
-                **dict(zip(names, by_family, strict=True)),
-            },
-            trigger=picture(family, shown.params, _size(subject)) if reached else None,
+            covers,
+            reason=self.in_words(label, shown, whole, next_one(first, label)),
+            target_labels=(label,),
+            success_rate=shown.rate,
+            statistics=statistics,
+            trigger=picture(family, shown.params, subject.contract.size),
         )
-
-    @property
-    def nothing(self) -> str:
-        """What is said where no label is reached."""
-        return f"{self.title}: none leads to one label on images of every kind"
 
     def in_words(self, label: int, shown: Shown, whole: float, others: str) -> str:
         """What was found, in a sentence."""
@@ -164,25 +159,25 @@ def _unaffordable(cost: int, budget: Budget) -> str:
 def _images_of_every_kind(subject: Subject, probes: ProbeSet, generator: Generator) -> tuple[ProbeSet, ProbeSet]:
     """The probes of the scan, and synthetic ones of all kinds."""
     seed = int(torch.randint(2**31, (1,), generator=generator))
-    return probes, mixed_probes(_size(subject), subject.deployed_scores, np.random.default_rng(seed))
+    return probes, mixed_probes(subject.contract.size, subject.deployed_scores, np.random.default_rng(seed))
 
 
-def _size(subject: Subject) -> tuple[int, int, int]:
-    contract = subject.contract
-    return contract.channels, contract.height, contract.width
+def _shown(subject: Subject, every: Sequence[ProbeSet], family: TriggerFamily, found: Found) -> Shown:
+    """The change that was found, as strong as it takes to turn WORKS; if none does, as strong as it turns most."""
+    tried = list[Shown]()
+    for times in STRONGER:
+        tried.append(_replayed(subject, every, family, found, times))
+        if tried[-1].rate >= WORKS:
+            break
+    return max(tried, key=lambda one: one.rate)
 
 
 def _replayed(subject: Subject, every: Sequence[ProbeSet], family: TriggerFamily, found: Found, times: int) -> Shown:
     """The change that was found, so many times as strong, on the deployed model."""
     params = {name: times * values for name, values in found.params.items()}
-    rates = [_rate(subject, probes, family, params, found.goal) for probes in every]
-    return Shown(params, float(family.size(params)[0]), min(rates))
 
+    def changed(images: FloatArray) -> FloatArray:
+        return np.asarray(family.stamp(torch.from_numpy(images), params, UNCHANGED)[0].numpy())
 
-def _rate(subject: Subject, probes: ProbeSet, family: TriggerFamily, params: Params, label: int) -> float:
-    """The share of held-out probes of other labels that the deployed model gives the label once they are changed."""
-    others = probes.held_out[probes.held_out_labels != label]
-    if not len(others):
-        return 0.0
-    changed = family.stamp(torch.from_numpy(others), params, UNCHANGED)[0].numpy()
-    return float((subject.labels_in_use(changed) == label).mean())
+    rates = np.nan_to_num([share_turned(subject, probes, found.goal, changed) for probes in every])  # 0 of no images
+    return Shown(params, float(family.size(params)[0]), float(rates.min()))

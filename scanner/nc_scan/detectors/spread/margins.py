@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from nc_scan.standouts import ENOUGH, spacing
 
-Sizes = NDArray[np.float64]
+ByLabel = NDArray[np.float64]
 SMALLEST = 1e-6  # keeps the logarithm of no change finite
 
 
-def margins(sizes: Sequence[float]) -> Sizes:
+def margins(sizes: Sequence[float]) -> ByLabel:
     """By how much each label's change is smaller than the smallest of any other one (labels,), in nats.
 
     Above 0 for the nearest label alone. Among many labels the smallest two lie closer together, so it is told in units
@@ -25,7 +25,7 @@ def margins(sizes: Sequence[float]) -> Sizes:
     return np.asarray((others - logs) / (spacing(len(logs)) / spacing(ENOUGH)))
 
 
-def common_margins(by_images: Sequence[Sequence[float]]) -> Sizes:
+def common_margins(by_images: Sequence[Sequence[float]]) -> ByLabel:
     """The margin that each label has on every kind of images (labels,): the least of them, at least 0.
 
     A label that is near because images of one kind happen to lie near it is far on those of another; a trigger that was
@@ -34,12 +34,13 @@ def common_margins(by_images: Sequence[Sequence[float]]) -> Sizes:
     return np.asarray(np.clip(np.min([margins(sizes) for sizes in by_images], axis=0), 0, None))
 
 
-def scores(by_family: Sequence[Sequence[Sequence[float]]], whole: float) -> Sizes:
+def scores(by_family: Sequence[ByLabel], first: Sequence[Sequence[float]], whole: float) -> ByLabel:
     """How far each label stands out (labels,): its margins in all families, and how small its first change is.
 
     Args:
-        by_family: for each family, for each kind of images, the sizes of the labels' smallest changes.
+        by_family: the common margins in each family.
+        first: for each kind of images the sizes of the labels' changes in the first family.
         whole: the size of the first family's largest change.
     """
-    first = np.maximum(np.max(np.asarray(by_family[0], np.float64), axis=0), SMALLEST)
-    return np.asarray(sum(common_margins(sizes) for sizes in by_family) + np.log(whole / first))
+    farthest = np.maximum(np.max(np.asarray(first, np.float64), axis=0), SMALLEST)
+    return np.asarray(sum(by_family) + np.log(whole / farthest))
