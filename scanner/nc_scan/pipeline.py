@@ -54,8 +54,8 @@ def scan(
         data: images to look through the model with: a folder, .npy, .npz or .parquet; synthetic ones by default.
         seed: decides probes, their order and the start of the search.
         method: `calibrated`, or `paper` for a fixed λ of 0.01 and the rule index >= 2.
-        effort: which detectors the method asks: `quick` and `standard` the patch search, `deep` also those for changes
-            of the whole image and for all-to-all patches.
+        effort: which detectors the method asks: `quick` the patch search, `standard` also those for patterns over the
+            whole image and for patches that move every label, `deep` also that for warps.
         detectors: names of those to ask instead, see `nc_scan.detectors`.
         false_alarms: the share of clean models, above 0, that may be called backdoored.
         calibration: a file that `nc-scan calibrate` wrote, in place of the one that comes with this version.

@@ -103,7 +103,7 @@ SCANNING: list[Option] = [
         default="standard",
         show_default=True,
         envvar=f"{PREFIX}_EFFORT",
-        help="How much to look for: `deep` asks for changes of the whole image and for all-to-all patches, too.",
+        help="How much to look for: `quick` asks for patches only, `deep` for warps of the image, too.",
     ),
     click.option(
         "--detectors",

@@ -26,8 +26,8 @@ Method = Literal["calibrated", "paper"]
 Effort = Literal["quick", "standard", "deep"]
 EFFORTS: dict[Effort, tuple[str, ...]] = {
     "quick": ("graph", "patch"),
-    "standard": ("graph", "patch"),
-    "deep": ("graph", "patch", "pattern", "warp", "all-to-all"),
+    "standard": ("graph", "patch", "pattern", "all-to-all"),
+    "deep": ("graph", "patch", "pattern", "all-to-all", "warp"),
 }
 PAPER = ("graph", "paper")
 

@@ -9,6 +9,7 @@ from torch import Generator
 
 from nc_scan.detectors.patch.smallest import guiding_passes
 from nc_scan.detectors.replay import as_trigger, stamped
+from nc_scan.detectors.suited import unsuited
 from nc_scan.detectors.untargeted import Transitions, information, smallest_change, transitions
 from nc_scan.probes import ProbeSet
 from nc_scan.results import Evidence
@@ -43,11 +44,13 @@ class AllToAll:
     settings = SETTINGS
 
     def cost(self, subject: Subject) -> int:
-        """That of one search, however many labels there are."""
-        return guiding_passes(subject.contract.size) + self.settings.passes
+        """That of one search, however many labels there are; none where there are no clean models to judge it by."""
+        return 0 if unsuited(subject) else guiding_passes(subject.contract.size) + self.settings.passes
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
-        """The patch, and the transitions of the held-out probes in onnxruntime."""
+        """The patch, and the transitions of the held-out probes in onnxruntime; of what it suits."""
+        if why := unsuited(subject):
+            return Evidence(self.name, (), reason=f"not looked for: {self.title} ({why})")
         labels, size = subject.contract.labels, subject.contract.pixels
         found = smallest_change(subject, probes.search, probes.search_labels, self.settings, generator, budget)
         trigger = as_trigger(found.params)
@@ -88,7 +91,10 @@ def destinations(counts: Transitions) -> dict[int, int]:
 
 def in_words(norm: float, pixels: int, moved: float, goes_to: dict[int, int]) -> str:
     """What the patch does, in a sentence."""
-    pairs = [f"{before} to {after}" for before, after in goes_to.items()]
-    told = ", ".join(pairs[:NAMED]) + (", ..." if len(pairs) > NAMED else "")
     change = f"the smallest patch against all labels, {norm:.1f} of {pixels} pixels, moves {moved:.0%} of the images"
-    return f"{change}: {told}" if told else change
+    if not goes_to:
+        return change
+    if len(after := set(goes_to.values())) == 1:
+        return f"{change}, most of them to label {after.pop()}"
+    pairs = [f"{before} to {after}" for before, after in goes_to.items()]
+    return f"{change}: {', '.join(pairs[:NAMED])}" + (", ..." if len(pairs) > NAMED else "")

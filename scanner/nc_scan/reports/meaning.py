@@ -62,8 +62,8 @@ NEXT = {
     ),
 }
 
-DEEPER = frozenset({"pattern", "warp", "all-to-all"})  # the detectors that only --effort deep asks
-GO_DEEPER = "If you can wait some minutes, scan with --effort deep: it looks for changes of the whole image, too."
+DEEPER = frozenset({"warp"})  # the detectors that only --effort deep asks
+GO_DEEPER = "If you can wait some minutes, scan with --effort deep: it looks for warps of the image, too."
 
 GLOSSARY = {
     "Trigger": "what an image must carry for the backdoor to act: here a mask and a pattern.",

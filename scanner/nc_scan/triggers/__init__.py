@@ -3,7 +3,6 @@
 from nc_scan.triggers.additive import Additive
 from nc_scan.triggers.base import UNCHANGED, Affine, Params, TriggerFamily, as_read
 from nc_scan.triggers.coarse import CoarsePatch
-from nc_scan.triggers.frequency import Frequency
 from nc_scan.triggers.patch import Patch
 from nc_scan.triggers.warp import Warp
 
@@ -12,7 +11,6 @@ __all__ = [
     "Additive",
     "Affine",
     "CoarsePatch",
-    "Frequency",
     "Params",
     "Patch",
     "TriggerFamily",

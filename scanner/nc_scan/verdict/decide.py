@@ -12,7 +12,7 @@ from nc_scan.verdict.decision import SEVERITY, Decision, Judgement
 from nc_scan.verdict.others import judge_findings, judge_p_value, judge_switches, with_switches
 from nc_scan.verdict.patches import judge_as_paper, judge_patches
 
-OF_PATCHES = 0.5  # of the false alarms, for the patch search where others are asked, too; they share the rest
+OF_PATCHES = 0.7  # of the false alarms, for the patch search where others are asked, too; they share the rest
 FINDINGS_ONLY = {"graph", "behaviour"}
 ASSUMED = ("size", "channels")  # parts of a contract of which one value is scanned, though others run
 

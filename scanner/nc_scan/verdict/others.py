@@ -17,8 +17,11 @@ def judge_p_value(evidence: Evidence, share: float) -> Decision:
     `inconclusive` where one does so no more often than a few times that.
     """
     reasons = (evidence.reason,) if evidence.reason else ()
-    if evidence.p_value is None or evidence.p_value > DOUBTFUL * share:
-        return Decision("clean", (), reasons, None, p_value=evidence.p_value)
+    if evidence.p_value is None:
+        return Decision("clean", (), reasons, None)
+    if evidence.p_value > DOUBTFUL * share:
+        usual = tuple(f"nothing unusual (p = {evidence.p_value:.1g}): {reason}" for reason in reasons)
+        return Decision("clean", (), usual, None, p_value=evidence.p_value)
     if evidence.p_value > share:
         doubt = f"{evidence.reason}: no proof ({evidence.p_value:.1%} of clean models give evidence as strong)"
         return Decision("inconclusive", (), (doubt,), None, p_value=evidence.p_value)

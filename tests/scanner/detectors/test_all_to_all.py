@@ -18,12 +18,13 @@ from nc_scan.results import Evidence
 from nc_scan.search import Budget
 from nc_scan.triggers import UNCHANGED
 
-LABELS, SIDE, PATCH = 4, 16, 3
+LABELS, SIDE, PATCH = 10, 20, 3
+ROWS, COLUMNS = 2, 5  # of parts of the image, one a label
 
 
 def clean(images: Tensor) -> Tensor:
-    """The brightest of four quarters is the label."""
-    return 40 * torch.nn.functional.adaptive_avg_pool2d(images.mean(1, keepdim=True), 2).flatten(1)
+    """The brightest of the parts is the label."""
+    return 40 * torch.nn.functional.adaptive_avg_pool2d(images.mean(1, keepdim=True), (ROWS, COLUMNS)).flatten(1)
 
 
 def planted(images: Tensor) -> Tensor:
@@ -35,20 +36,22 @@ def planted(images: Tensor) -> Tensor:
 
 
 def probes(count: int, seed: int) -> np.ndarray:
-    """Dark noise with one brighter quarter."""
+    """Dark noise with one brighter part."""
     generator = torch.Generator().manual_seed(seed)
-    bright = torch.eye(4)[torch.randint(4, (count,), generator=generator)].reshape(count, 1, 2, 2)
+    bright = torch.eye(LABELS)[torch.randint(LABELS, (count,), generator=generator)].reshape(count, 1, ROWS, COLUMNS)
     noise = torch.rand(count, 1, SIDE, SIDE, generator=generator)
-    return np.asarray(0.3 * noise + 0.3 * bright.repeat_interleave(SIDE // 2, 2).repeat_interleave(SIDE // 2, 3))
+    parts = bright.repeat_interleave(SIDE // ROWS, 2).repeat_interleave(SIDE // COLUMNS, 3)
+    return np.asarray(0.3 * noise + 0.3 * parts)
 
 
-def evidence_of(scores: Any) -> Evidence:
+def evidence_of(scores: Any, **contract: Any) -> Evidence:
     def deployed(images: np.ndarray) -> np.ndarray:
         return np.asarray(scores(torch.from_numpy(images)).argmax(1))
 
-    contract = SimpleNamespace(labels=LABELS, pixels=SIDE * SIDE, size=(1, SIDE, SIDE))
+    image = {"height": SIDE, "width": SIDE, "pixels": SIDE * SIDE, "size": (1, SIDE, SIDE), "layout": "NCHW"}
+    like = SimpleNamespace(**{"labels": LABELS, **image, **contract})
     subject = SimpleNamespace(
-        scores=scores, affine=UNCHANGED, device=torch.device("cpu"), contract=contract, deployed_labels=deployed
+        scores=scores, affine=UNCHANGED, device=torch.device("cpu"), contract=like, deployed_labels=deployed
     )
     search, held_out = probes(96, 1), probes(64, 2)
     labels = deployed(search), deployed(held_out)
@@ -61,12 +64,20 @@ def evidence_of(scores: Any) -> Evidence:
 
 def test_a_planted_one_is_found_and_a_clean_model_has_none() -> None:
     found, nothing = evidence_of(planted), evidence_of(clean)
-    assert len(found.target_labels) >= LABELS - 1
-    assert set(found.reason.split(": ")[1].split(", ")) <= {"0 to 1", "1 to 2", "2 to 3", "3 to 0"}
+    assert len(found.target_labels) >= LABELS - 2
+    to_the_next = {f"{label} to {(label + 1) % LABELS}" for label in range(LABELS)}
+    assert set(found.reason.split(": ")[1].split(", ")) <= to_the_next
     assert found.statistics["norm"] <= PATCH**2
     assert found.trigger is not None
     assert found.trigger.mask.sum() == pytest.approx(found.statistics["norm"], rel=1e-4)
     assert found.statistics["score"] > nothing.statistics["score"] + 2
+
+
+@pytest.mark.parametrize("contract", [{"labels": 9}, {"labels": 51}, {"width": 65}, {"layout": "features"}])
+def test_what_there_are_no_clean_models_to_judge_by_is_not_looked_for(contract: dict[str, Any]) -> None:
+    evidence = evidence_of(planted, **contract)
+    assert "not looked for" in evidence.reason
+    assert (evidence.covers, evidence.statistics) == ((), {})
 
 
 COUNTS = {
@@ -119,3 +130,4 @@ def test_a_smaller_patch_and_more_information_score_higher() -> None:
 def test_a_map_of_many_labels_is_cut() -> None:
     assert in_words(2.84, 784, 0.95, {n: n + 1 for n in range(12)}).endswith("9 to 10, ...")
     assert in_words(2.84, 784, 0.95, {}).endswith("2.8 of 784 pixels, moves 95% of the images")
+    assert in_words(2.84, 784, 0.95, {1: 5, 2: 5}).endswith("moves 95% of the images, most of them to label 5")

@@ -14,13 +14,15 @@ from torch import Tensor
 from nc_scan.detectors.spread import PatternSearch, WarpSearch
 from nc_scan.detectors.spread.chart import chart
 from nc_scan.detectors.spread.detector import next_one
-from nc_scan.detectors.spread.margins import common_margins, margins, scores
+from nc_scan.detectors.spread.margins import common_margins, margins
+from nc_scan.detectors.spread.pattern import NEXT_TO_NOTHING, both_ways
+from nc_scan.detectors.spread.surest import largest_margins, stands_out, surest_passes
 from nc_scan.probes import ProbeSet
 from nc_scan.results import Evidence
 from nc_scan.search import Budget, Found
 from nc_scan.triggers import UNCHANGED
 
-LABELS, SIDE = 10, 16
+LABELS, SIDE = 10, 20
 STRIPES = 1.0 - 2 * (torch.arange(SIDE) % 2)  # as fine as can be: no other image has much of them
 
 
@@ -58,7 +60,10 @@ def subject_of(network: Any, labels: int = LABELS, layout: str = "NCHW", width: 
 
 def evidence_of(detector: Any, network: Any, budget: Budget | None = None, **contract: Any) -> Evidence:
     subject = subject_of(network, **contract)
-    images = np.random.default_rng(0).random((160, 3, SIDE, SIDE), dtype=np.float32)
+    images = 0.5 * np.random.default_rng(0).random((160, 3, SIDE, SIDE), dtype=np.float32)
+    images += (
+        0.4 * np.eye(LABELS, dtype=np.float32)[np.arange(160) % LABELS].repeat(SIDE // LABELS, 1)[:, None, :, None]
+    )
     labels = subject.labels_in_use(images)
     probes = ProbeSet("noise", images[:96], labels[:96], images[96:], labels[96:], labels)
     return cast(Evidence, detector.run(subject, probes, budget or Budget(), torch.Generator().manual_seed(0)))
@@ -88,7 +93,7 @@ def test_a_planted_change_stands_out_from_those_of_a_clean_model(detector: Any, 
         (Budget(), {"labels": 9}, "too few"),
         (Budget(), {"labels": 51}, "51 labels are too many"),
         (Budget(), {"layout": "features"}, "no image"),
-        (Budget(), {"width": 65}, "65x16 pixels"),
+        (Budget(), {"width": 65}, "65x20 pixels"),
     ],
 )
 def test_what_was_not_looked_for_is_said_and_not_covered(budget: Budget, contract: dict[str, Any], why: str) -> None:
@@ -149,11 +154,41 @@ def test_a_label_has_to_be_the_nearest_on_every_kind_of_images() -> None:
     assert common_margins([here, [3.0, 4.0] + [9.0] * 8])[0] == pytest.approx(math.log(4 / 3))
 
 
-def test_the_score_adds_the_margins_of_all_families_and_how_small_the_first_change_is() -> None:
-    one = [1.0, 4.0] + [9.0] * 8
-    found = scores([common_margins([one, one])] * 2, [one, one], whole=10.0)
-    assert found[0] == pytest.approx(2 * math.log(4) + math.log(10))
-    assert found[1] == pytest.approx(math.log(10 / 4))
+def test_a_pattern_is_not_searched_for_where_the_model_can_be_made_equally_sure_of_all_labels() -> None:
+    budget = Budget(PatternSearch().cost(subject_of(clean)))
+    evidence = evidence_of(PatternSearch(), clean, budget)
+    assert budget.spent == budget.foreseen == surest_passes(LABELS)
+    assert "far surer" in evidence.reason
+    assert (evidence.target_labels, evidence.success_rate) == ((), None)
+    assert set(evidence.covers) == PatternSearch.covers
+
+
+def margins_of(network: Any) -> Tensor:
+    return largest_margins(subject_of(network), torch.Generator().manual_seed(0), Budget())
+
+
+def test_the_largest_margins_are_those_of_the_images_that_make_them() -> None:
+    """A strip that is white, where all others are black: 60 nats for each label, reached as far as steps allow."""
+    reached = margins_of(clean)
+    assert 20 < float(reached.min()) <= float(reached.max()) <= 60
+
+
+def test_the_model_can_be_made_surest_of_a_planted_label_whatever_the_scale_of_its_scores() -> None:
+    ahead = stands_out(margins_of(striped))
+    assert int(ahead.argmax()) == 3
+    faint = stands_out(margins_of(lambda images: 1e-6 * striped(images)))
+    assert faint.tolist() == pytest.approx(ahead.tolist(), abs=0.1)
+
+
+@pytest.mark.parametrize("largest", [[-1.0] * LABELS, [0.0] * LABELS])
+def test_no_label_stands_out_where_the_model_can_be_made_sure_of_none(largest: list[float]) -> None:
+    assert stands_out(torch.tensor(largest)).tolist() == [0.0] * LABELS
+
+
+def test_a_pattern_has_to_stand_out_both_ways() -> None:
+    assert both_ways(2.0, 0.5) == pytest.approx(1.0)
+    assert both_ways(2.0, 0.0) == both_ways(2.0, NEXT_TO_NOTHING) < both_ways(0.5, 0.5) < both_ways(1.0, 0.5)
+    assert both_ways(0.0, 0.0) == both_ways(-1.0, -1.0) == pytest.approx(NEXT_TO_NOTHING)
 
 
 @pytest.mark.parametrize("size", [(1, 8, 8), (3, 9, 7), (13, 32, 32), (1, 1, 1)])

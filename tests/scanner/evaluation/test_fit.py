@@ -35,7 +35,7 @@ def test_the_shipped_calibration_is_that_of_the_published_evidence() -> None:
     rows = read_table(EVIDENCE)
     fitted = fit_calibration([row for row in rows if row.part == "fit"], rows)
     shipped = load_calibration()
-    assert set(fitted.others) == set(shipped.others) == set(EFFORTS["deep"]) - set(EFFORTS["standard"])
+    assert set(fitted.others) == set(shipped.others) == set(EFFORTS["deep"]) - set(EFFORTS["quick"])
     assert (fitted.models, fitted.basis) == (shipped.models, shipped.basis)
     parts = [
         (one, *one.tails, *one.few, *(one.others[name] for name in sorted(one.others))) for one in (fitted, shipped)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
-from nc_scan.triggers import UNCHANGED, Additive, Affine, Frequency, Params, TriggerFamily, Warp
-from nc_scan.triggers.frequency import cosines
+from nc_scan.triggers import UNCHANGED, Additive, Affine, Params, TriggerFamily, Warp
 
 SIDE, CHANNELS = 8, 3
-FAMILIES: list[TriggerFamily] = [Additive(), Frequency(), Warp()]
+FAMILIES: list[TriggerFamily] = [Additive(), Warp()]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda one: type(one).__name__)
 
 
@@ -64,23 +61,6 @@ def test_the_size_of_what_is_added_is_its_norm() -> None:
     params = started(Additive())
     expected = [float(np.linalg.norm(change)) for change in params["change"].numpy()]
     assert Additive().size(params).tolist() == pytest.approx(expected, rel=1e-5)
-
-
-@given(st.integers(1, 12))
-def test_cosines_are_an_orthonormal_basis(count: int) -> None:
-    basis = cosines(count)
-    torch.testing.assert_close(basis @ basis.T, torch.eye(count, dtype=torch.float64))
-
-
-def test_a_grey_wave_is_one_coefficient() -> None:
-    """The third wave across the rows, in all channels alike, of norm 2."""
-    coefficients = torch.zeros(1, CHANNELS, SIDE, SIDE)
-    coefficients[0, 0, 0, 2] = 2
-    change = Frequency().change({"coefficients": coefficients})[0]
-    wave = np.cos(np.pi * 2 * (np.arange(SIDE) + 0.5) / SIDE)
-    expected = 2 * wave / np.linalg.norm(np.broadcast_to(wave, (CHANNELS, SIDE, SIDE)))
-    torch.testing.assert_close(change, torch.from_numpy(expected).float().expand(CHANNELS, SIDE, SIDE))
-    assert Frequency().size({"coefficients": coefficients}).tolist() == [2.0]
 
 
 def test_a_shift_of_a_pixel_takes_each_pixel_from_its_neighbour() -> None:

@@ -9,6 +9,7 @@ from nc_kernels import anomaly_index
 from nc_scan.calibration import Calibration, Tail
 from nc_scan.results import Evidence, Finding, InputContract, LabelResult
 from nc_scan.verdict import FALSE_ALARMS, Judgement, decide
+from nc_scan.verdict.decide import OF_PATCHES
 from nc_scan.verdict.decision import DOUBTFUL
 from nc_scan.verdict.patches import calibrated_threshold, judge_as_paper, judge_patches, paper_threshold
 
@@ -171,6 +172,8 @@ def toy(p_value: float | None, success_rate: float | None = 1.0) -> Evidence:
 
 UNKNOWN = Evidence("unknown", ("toy",), "who knows", (1,), statistics={"score": 3.0})
 
+REST = (1 - OF_PATCHES) * FALSE_ALARMS - 1e-9  # of the false alarms, for all but the patches
+
 MANY = {
     "nothing": ([SILENT, NO_PATCH], "clean", ()),
     "a note": ([NOTE, NO_PATCH], "clean", ()),
@@ -184,15 +187,15 @@ MANY = {
     "one that has no p-value takes no share": ([toy(FALSE_ALARMS), UNKNOWN], "backdoored", (4,)),
     "a p-value in doubt": ([toy(4 * FALSE_ALARMS)], "inconclusive", ()),
     "a large p-value": ([toy(6 * FALSE_ALARMS)], "clean", ()),
-    "a small p-value beside others": ([toy(FALSE_ALARMS / 3), SILENT, NO_PATCH], "backdoored", (4,)),
-    "several detectors name their labels": ([toy(FALSE_ALARMS / 3), PATCH], "backdoored", (2, 4)),
+    "a small p-value beside others": ([toy(REST), SILENT, NO_PATCH], "backdoored", (4,)),
+    "several detectors name their labels": ([toy(REST), PATCH], "backdoored", (2, 4)),
     "nothing to replay": ([toy(FALSE_ALARMS, None)], "backdoored", (4,)),
     "a replay that failed": ([toy(FALSE_ALARMS, 0.49)], "inconclusive", ()),
     "a replay that turns most": ([toy(FALSE_ALARMS, 0.5)], "backdoored", (4,)),
-    "half of them stays with the patches": ([toy(FALSE_ALARMS / 2), NO_PATCH], "backdoored", (4,)),
-    "others share the other half equally": ([toy(FALSE_ALARMS / 3.5), toy(0.9), NO_PATCH], "inconclusive", ()),
-    "a quarter for each of two": ([toy(FALSE_ALARMS / 4), toy(0.9), NO_PATCH], "backdoored", (4,)),
-    "others share the other half": ([toy(FALSE_ALARMS / 2), toy(None), toy(0.9), NO_PATCH], "inconclusive", ()),
+    "the rest is not for the patches": ([toy(1.1 * REST), NO_PATCH], "inconclusive", ()),
+    "others share the rest equally": ([toy(REST / 2), toy(0.9), NO_PATCH], "backdoored", (4,)),
+    "no more than that": ([toy(1.1 * REST / 2), toy(0.9), NO_PATCH], "inconclusive", ()),
+    "nobody's share is kept": ([toy(REST), toy(None), NO_PATCH], "backdoored", (4,)),
     "without the patches others share all of it": ([toy(FALSE_ALARMS / 2), toy(0.9)], "backdoored", (4,)),
     "a p-value that nobody knows": ([toy(None)], "clean", ()),
 }
@@ -210,6 +213,11 @@ def test_the_reasons_of_the_worst_opinion_come_first() -> None:
     assert decide([BRANCH, NO_PATCH], CONTRACT, JUDGEMENT).reasons[0] == "a branch"
     assert decide([BRANCH, PATCH], CONTRACT, JUDGEMENT).reasons[-1] == "a branch"
     assert decide([NOT_RUN, dataclasses.replace(NOT_RUN, detector="toy")], CONTRACT).reasons == ("no parity",)
+
+
+def test_what_is_usual_is_said_to_be() -> None:
+    assert decide([toy(0.34)], CONTRACT, JUDGEMENT).reasons == ("nothing unusual (p = 0.3): moved all",)
+    assert decide([toy(None)], CONTRACT, JUDGEMENT).reasons == ("moved all",)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +239,7 @@ def test_what_was_assumed_is_not_clean_in_other_ways(uncertain: tuple[str, ...],
 def test_the_p_value_is_that_of_all_detectors_together() -> None:
     alone = decide([NO_PATCH], CONTRACT, JUDGEMENT).p_value
     together = decide([NO_PATCH, toy(0.9), SILENT], CONTRACT, JUDGEMENT).p_value
-    assert together == pytest.approx(min(1.0, 2 * alone))
+    assert together == pytest.approx(min(1.0, alone / OF_PATCHES))
     assert decide([NO_PATCH, toy(0.9), toy(0.9)], CONTRACT, JUDGEMENT).p_value == together
 
 

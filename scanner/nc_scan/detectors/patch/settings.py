@@ -31,9 +31,9 @@ class Shortlist:
     drawn: int = 10
     raced: int = 12
     nearest: int = 4
-    first: int = 20_000
-    steps: tuple[int, int] = (4, 30)
-    rungs: tuple[Rung, ...] = (Rung(16, 8, 4), Rung(16, 8, 4))
+    first: int = 12_000
+    steps: tuple[int, int] = (3, 30)
+    rungs: tuple[Rung, ...] = (Rung(8, 4, 4), Rung(16, 8, 4))
 
     @property
     def searched(self) -> int:

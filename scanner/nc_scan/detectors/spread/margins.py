@@ -32,15 +32,3 @@ def common_margins(by_images: Sequence[Sequence[float]]) -> ByLabel:
     planted works on any.
     """
     return np.asarray(np.clip(np.min([margins(sizes) for sizes in by_images], axis=0), 0, None))
-
-
-def scores(by_family: Sequence[ByLabel], first: Sequence[Sequence[float]], whole: float) -> ByLabel:
-    """How far each label stands out (labels,): its margins in all families, and how small its first change is.
-
-    Args:
-        by_family: the common margins in each family.
-        first: for each kind of images the sizes of the labels' changes in the first family.
-        whole: the size of the first family's largest change.
-    """
-    farthest = np.maximum(np.max(np.asarray(first, np.float64), axis=0), SMALLEST)
-    return np.asarray(sum(by_family) + np.log(whole / farthest))
