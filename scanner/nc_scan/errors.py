@@ -49,5 +49,9 @@ class CalibrationError(NcScanError):
     """A calibration cannot be read, or the known models are too few to fit one."""
 
 
+class EngineError(NcScanError):
+    """The engine asked for is not there: it is not installed, or there is no cluster."""
+
+
 class IndexFileError(NcScanError):
     """An index of known models, or a table of their scans, cannot be read."""

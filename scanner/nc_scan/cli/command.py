@@ -66,6 +66,8 @@ def command(context: click.Context, /, models: tuple[str, ...], **options: Any) 
             models=models,
             options={name: options[name] for name in SCAN},
             files=files,
+            engine=options["engine"],
+            jobs=options["jobs"],
             limits=None if options["in_process"] else limits(options["timeout"], options["max_memory"]),
             report=options["report"],
             cache=options["cache"],

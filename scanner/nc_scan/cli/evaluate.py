@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nc_scan.cli.options import EFFORT
+from nc_scan.cli.options import EFFORT, engine_option, jobs_option
+from nc_scan.engines import EngineName, make_engine
 from nc_scan.errors import NcScanError
+from nc_scan.isolation import Limits
 
 if TYPE_CHECKING:
     from nc_scan.evaluation.index import KnownModel
@@ -42,7 +44,8 @@ def _told(command: Callable[..., int]) -> Callable[..., int]:
 @click.option("--out", type=FOLDER, required=True, metavar="DIR", help="Where reports, tables and the picture go.")
 @click.option("--part", metavar="NAME", help="Only the models of this part of the index, such as judge.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Scans of each model.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Models at a time.")
+@engine_option
+@jobs_option
 @click.option(
     "--fpr", default=0.01, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="False alarms."
 )
@@ -61,7 +64,8 @@ def evaluate_command(
     out: Path,
     part: str | None,
     seeds: int,
-    jobs: int,
+    engine: EngineName,
+    jobs: int | None,
     fpr: float,
     calibration: Path | None,
     device: str,
@@ -84,7 +88,7 @@ def evaluate_command(
     else:
         models = [model for model in read_index(index) if part in (None, model.part)]
         settings = {"device": device, "effort": effort}
-        scans = scan_all(models, range(seeds), out / "scans", settings, jobs, _tell)
+        scans = scan_all(models, range(seeds), out / "scans", settings, make_engine(engine, jobs, Limits()), _tell)
         rows = [row_of(model, outcome, seed) for model, seed, outcome in scans]
     if not rows:
         raise click.UsageError(f"{index} has no models{f' of part {part}' if part else ''}")

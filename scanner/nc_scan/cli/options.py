@@ -85,6 +85,19 @@ REPORTS: list[Option] = [
     *(_file(format.name, f"Write {format.help}.") for format in FORMATS.values()),
 ]
 EFFORT = click.Choice(["quick", "standard", "deep"])
+engine_option: Option = click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where scans run: on this machine, or on the Ray cluster at RAY_ADDRESS.",
+)
+jobs_option: Option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Models at a time; by default one, or what the cluster has room for.",
+)
 SCANNING: list[Option] = [
     click.option(
         "--data", type=click.Path(path_type=Path, exists=True), help="Images: a folder, .npy, .npz or .parquet."
@@ -158,6 +171,8 @@ SCANNING: list[Option] = [
     click.option("--output-kind", type=click.Choice(KINDS), help="What the output holds."),
 ]
 RUNNING: list[Option] = [
+    engine_option,
+    jobs_option,
     click.option("--cache", type=FOLDER, metavar="DIR", help="Keep results here, scan nothing twice."),
     click.option(
         "--cache-limit",

@@ -16,8 +16,9 @@ import click
 from nc_scan.cache import Cache
 from nc_scan.cli.exits import FAILED, NOTHING_TO_SCAN, exit_code, worst
 from nc_scan.cli.output import say, show
-from nc_scan.errors import NcScanError, RegistryError, ReportError
-from nc_scan.isolation import Limits, Supervisor
+from nc_scan.engines import EngineName, Scan, in_parallel, make_engine
+from nc_scan.errors import EngineError, NcScanError, RegistryError, ReportError
+from nc_scan.isolation import Limits
 from nc_scan.policy import AcceptedModel, with_acceptance
 from nc_scan.registry import Target, locate, nothing_in
 from nc_scan.reports.files import check_writable, check_writable_folder, is_standard_output
@@ -26,7 +27,7 @@ from nc_scan.reports.formats import FORMATS
 from nc_scan.reports.terminal import failure_line, headline, render, render_summary
 from nc_scan.reports.writing import Problems, write_formats
 from nc_scan.results import FailedScan, Outcome
-from nc_scan.safely import failed, scan_safely
+from nc_scan.safely import failed
 from nc_scan.text import message_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks for; `options` are those of `nc_scan.scan`, no `limits` is a scan in this process."""
+    """What the user asks for; `options` are those of `nc_scan.scan`, no `limits` is a scan in this process.
+
+    `jobs` are models at a time, None for what suits the engine.
+    """
 
     models: tuple[str, ...]
     options: Mapping[str, Any]
@@ -49,6 +53,8 @@ class Request:
     alias: str | None
     fail_on: frozenset[str]
     accepted: tuple[AcceptedModel, ...]
+    engine: EngineName
+    jobs: int | None
     limits: Limits | None
     quiet: bool
     verbose: int
@@ -69,21 +75,22 @@ def run(request: Request) -> int:
         say(str(error))
         return FAILED
     folder = ReportFolder(request.report) if request.report else None
-    problems, outcomes = Problems(), []
+    problems, numbered = Problems(), []
     brief = planned > 1
     try:
         if folder:
             folder.begin()
-        for outcome in _outcomes(targets, found_nothing, request, folder):
-            outcomes.append(outcome)
+        for number, outcome in _outcomes(targets, found_nothing, request, folder):
+            numbered.append((number, outcome))
             with problems.collected():
                 if folder:
                     folder.add(outcome, planned)
             if brief:
                 _show_one(outcome, request, brief=True)
-    except ReportError as error:
+    except (ReportError, EngineError) as error:
         say(str(error))
         return FAILED
+    outcomes = [outcome for _, outcome in sorted(numbered, key=lambda pair: pair[0])]
     with problems.collected():
         if folder:
             folder.finish()
@@ -131,30 +138,31 @@ def _locate(request: Request) -> tuple[list[Target], list[FailedScan]]:
 
 def _outcomes(
     targets: Sequence[Target], nothing: Sequence[FailedScan], request: Request, folder: ReportFolder | None
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[int, Outcome]]:
+    """As they come, each with its model's number: 1 and up; 0 for addresses that lead to none."""
     cache = Cache(request.cache, request.cache_limit) if request.cache else None
     if cache is None and folder and len(targets) > 1:
         cache = Cache(folder.unfinished, reads=folder.interrupted)
-    yield from nothing
-    with _scanner(request.limits) as scanner:
-        for number, target in enumerate(targets, 1):
-            start = time.perf_counter()
-            with _progress(f"{number}/{len(targets)} " if len(targets) > 1 else "", request) as progress:
-                settings = {**request.options, "progress": progress}
-                scan = partial(cache.scan, options=settings, scan=scanner) if cache else partial(scanner, **settings)
-                outcome = _of_its_model(target, _accepting(scan, request.accepted))
-            log.info("%s: %s in %.1f s", outcome.path, outcome.verdict, time.perf_counter() - start)
-            yield outcome
+    yield from ((0, outcome) for outcome in nothing)
+    engine = make_engine(request.engine, request.jobs, request.limits)
+    alone, count = engine.workers == 1, len(targets)
 
+    def work(numbered: tuple[int, Target], scanner: Scan) -> Outcome:
+        number, target = numbered
+        start = time.perf_counter()
+        with _progress(f"{number}/{count} " if count > 1 else "", request, shown=alone) as progress:
+            settings = {**request.options, "progress": progress}
+            scan = partial(cache.scan, options=settings, scan=scanner) if cache else partial(scanner, **settings)
+            outcome = _of_its_model(target, _accepting(scan, request.accepted))
+        log.info("%s: %s in %.1f s", outcome.path, outcome.verdict, time.perf_counter() - start)
+        return outcome
 
-@contextlib.contextmanager
-def _scanner(limits: Limits | None) -> Iterator[Callable[..., Outcome]]:
-    """What scans a file: one process for all models, which is started anew where one of them breaks it."""
-    if limits is None:
-        yield scan_safely
-        return
-    with Supervisor(limits) as supervisor:
-        yield supervisor.scan
+    scans = in_parallel(engine, list(enumerate(targets, 1)), work)
+    for done in range(count):
+        with _progress("", request, shown=not alone) as progress:
+            progress(f"{done} of {count} models, {engine.workers} at a time", done, count)
+            (number, _), outcome = next(scans)
+        yield number, outcome
 
 
 def _accepting(scan: Callable[[Path], Outcome], accepted: Sequence[AcceptedModel]) -> Callable[[Path], Outcome]:
@@ -174,10 +182,10 @@ def _of_its_model(target: Target, scan: Callable[[Path], Outcome]) -> Outcome:
 
 
 @contextlib.contextmanager
-def _progress(prefix: str, request: Request) -> Iterator[Progress]:
+def _progress(prefix: str, request: Request, *, shown: bool) -> Iterator[Progress]:
     from nc_scan.reports.progress import progress_bar
 
-    if request.quiet:
+    if request.quiet or not shown:
         yield lambda stage, done, total: None
         return
     with progress_bar(prefix) as progress:

@@ -33,9 +33,13 @@ class Supervisor:
     To be used as a context; at its end the process is ended, with all that it started, and its files are removed.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, threads: int | None = None) -> None:
+        """The process computes with so many `threads`, by default as many as there are cores."""
         self._limits = limits or Limits()
         self._folder = tempfile.TemporaryDirectory(prefix="nc-scan-")
+        self._environment = {"TMPDIR": self._folder.name, "TEMP": self._folder.name}
+        if threads is not None:
+            self._environment["OMP_NUM_THREADS"] = str(threads)
         self._process: subprocess.Popen[str] | None = None
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
@@ -128,7 +132,7 @@ class Supervisor:
             text=True,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, "TMPDIR": self._folder.name, "TEMP": self._folder.name, "PYTHONPATH": _path()},
+            env={**os.environ, **self._environment, "PYTHONPATH": _path()},
             start_new_session=True,  # Ctrl-C reaches this process, which ends that one
         )
         threading.Thread(target=_listen, args=(self._process, self._messages), daemon=True).start()

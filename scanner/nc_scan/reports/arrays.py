@@ -6,6 +6,7 @@ import dataclasses
 import io
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -39,16 +40,16 @@ def to_npz(result: ScanResult) -> bytes:
     return file.getvalue()
 
 
-def with_arrays(result: ScanResult, path: Path) -> ScanResult:
-    """`result` with the pixels that `to_npz` wrote to `path`. Raises OSError, or ValueError where they do not fit."""
+def with_arrays(result: ScanResult, file: Path | IO[bytes]) -> ScanResult:
+    """`result` with the pixels that `to_npz` wrote to `file`. Raises OSError, or ValueError where they do not fit."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(file, allow_pickle=False) as arrays:
             masks, patterns, images = arrays["masks"], arrays["patterns"], arrays["images"]
             rows = {int(label): row for row, label in enumerate(arrays["labels"])}
             parts = [arrays.get(name, ()) for name in ("detectors", "detector_masks", "detector_patterns")]
             others = {str(name): Trigger(mask, pattern) for name, mask, pattern in zip(*parts, strict=True)}
     except (KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} does not hold the pixels of a report: {error}") from error
+        raise ValueError(f"{file} does not hold the pixels of a report: {error}") from error
 
     def with_trigger(label: LabelResult) -> LabelResult:
         row = rows.get(label.label)

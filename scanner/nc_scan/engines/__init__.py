@@ -1,0 +1,25 @@
+"""Where scans run: processes of this machine, or a Ray cluster; the results are the same."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nc_scan.engines.base import Engine, Scan, in_parallel
+from nc_scan.engines.local import Local
+from nc_scan.isolation import Limits
+
+EngineName = Literal["local", "ray"]
+
+__all__ = ["Engine", "EngineName", "Scan", "in_parallel", "make_engine"]
+
+
+def make_engine(name: EngineName, jobs: int | None = None, limits: Limits | None = None) -> Engine:
+    """The engine of that name, with so many scans at a time; by default one, or what a cluster has room for.
+
+    No limits are scans in this process, for an engine that has one. Raises EngineError where it is not there.
+    """
+    if name == "local":
+        return Local(jobs or 1, limits)
+    from nc_scan.engines.cluster import Ray
+
+    return Ray(jobs, limits)
