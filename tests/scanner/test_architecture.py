@@ -20,6 +20,7 @@ FORBIDDEN = [
     ("scanner/nc_scan/detectors", ("nc_scan.verdict", "nc_scan.reports", "nc_scan.under_contract")),
     ("scanner/nc_scan/audit", (*SEARCHING, "nc_scan.reports", "nc_scan.contract", "nc_scan.verdict")),
     ("scanner/nc_scan/convert", ("nc_scan.reports", "nc_scan.graph", "nc_scan.contract")),
+    ("scanner/nc_scan/engines", ("torch", *SEARCHING, "nc_scan.graph", "nc_scan.evaluation", "nc_scan.verdict")),
     ("scanner/nc_scan/reports", ("torch", *SEARCHING, "nc_scan.graph", "nc_scan.audit", "nc_scan.verdict")),
 ]
 

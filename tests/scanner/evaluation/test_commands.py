@@ -10,8 +10,8 @@ from tests.scanner.evaluation.conftest import zoo
 
 from nc_scan.calibration import load_calibration
 from nc_scan.cli import command
-from nc_scan.evaluation import scans
 from nc_scan.evaluation.table import read_table, write_table
+from nc_scan.isolation import Supervisor
 from nc_scan.results import FailedScan
 
 
@@ -52,11 +52,11 @@ def index(folder: Path) -> Path:
 def test_evaluate_scans_each_model_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scanned: list[str] = []
 
-    def failed(path: Path, **_: object) -> FailedScan:
+    def failed(_supervisor: Supervisor, path: Path, **_: object) -> FailedScan:
         scanned.append(path.name)
         return FailedScan("failed", ("no model",), str(path), "0", {"nc-scan": "0"})
 
-    monkeypatch.setattr(scans, "scan_safely", failed)
+    monkeypatch.setattr(Supervisor, "scan", failed)
     result = run("evaluate", index(tmp_path), "--out", tmp_path / "out", "--seeds", 2)
     assert result.exit_code == 0
     assert scanned == ["a.onnx", "b.onnx"] * 2
@@ -75,7 +75,7 @@ def test_evaluate_a_part_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_evidence_is_judged_anew_without_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scans, "scan_safely", None)
+    monkeypatch.setattr(Supervisor, "scan", None)
     rows = zoo(80, 0)
     write_table([*rows, dataclasses.replace(rows[1], file="other", part="judge")], tmp_path / "evidence.csv")
     result = run("evaluate", tmp_path / "evidence.csv", "--out", tmp_path / "out", "--part", "judge")

@@ -148,6 +148,17 @@ def test_the_picture_has_the_rows_that_the_trigger_touches_and_its_colours_where
     assert "\x1b[38;2;0;0;255m▀" in lines[2]
 
 
+def test_without_colours_a_change_of_the_whole_image_is_told_by_its_brightness() -> None:
+    pattern = np.zeros((3, 4, 4), np.float32)
+    pattern[:, :, 2:] = 1
+    assert text_of(TriggerPicture(Trigger(np.ones((4, 4), np.float32), pattern)), 80).splitlines() == [
+        "┌────┐",
+        "│  ██│",
+        "│  ██│",
+        "└────┘",
+    ]
+
+
 def test_a_clean_verdict_says_what_it_rests_on() -> None:
     text = " ".join(text_of(render(make_result(target=None)), 80).split())
     assert f"those of {len(known_sizes().clean)} clean models cover" in text
