@@ -71,7 +71,6 @@ def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
     if not isinstance(outcome, ScanResult):
         return Row(*known, model.labels, model.part, seed, outcome.verdict, (), None, "", 0, 0.0, (), ())
     labels = [label for label in outcome.labels if label.status != "skipped"]
-    smallest = next((one.p_value for one in outcome.evidence if one.detector == "patch"), None)
     return Row(
         *known,
         labels=outcome.contract.labels,
@@ -79,7 +78,7 @@ def row_of(model: KnownModel, outcome: Outcome, seed: int) -> Row:
         seed=seed,
         verdict=outcome.verdict,
         found=outcome.target_labels,
-        p_value=smallest,
+        p_value=outcome.p_value,
         probes=outcome.probes.source,
         pixels=outcome.contract.pixels,
         seconds=round(sum(outcome.seconds.values()), 1),

@@ -75,13 +75,13 @@ def evidence_of(detector: Any, network: Any, budget: Budget | None = None, **con
     ids=["stripes", "warp"],
 )
 def test_a_planted_change_stands_out_from_those_of_a_clean_model(detector: Any, network: Any, label: int) -> None:
-    budget = Budget()
+    budget = Budget(detector.cost(subject_of(network)))
     found, nothing = evidence_of(detector, network, budget), evidence_of(detector, clean)
     assert found.target_labels == (label,)
     assert found.success_rate is not None
     assert found.success_rate >= 0.5
     assert found.statistics["score"] > nothing.statistics["score"] + 0.5
-    assert budget.spent == detector.cost(subject_of(network))
+    assert budget.spent == budget.foreseen >= detector.cost(subject_of(network))
     assert found.trigger is not None
     assert found.trigger.pattern.shape == (3, SIDE, SIDE)
     assert set(found.covers) == detector.covers
@@ -104,11 +104,14 @@ def test_what_was_not_looked_for_is_said_and_not_covered(budget: Budget, contrac
     assert budget.spent == 0
 
 
-def test_what_there_is_no_time_for_was_not_run() -> None:
-    evidence = evidence_of(PatternSearch(), clean, Budget(affordable=1000))
+@pytest.mark.parametrize(("network", "affordable", "spent"), [(clean, 1000, 0), (striped, 3000, surest_passes(LABELS))])
+def test_what_there_is_no_time_for_was_not_run(network: Any, affordable: int, spent: int) -> None:
+    budget = Budget(affordable=affordable)
+    evidence = evidence_of(PatternSearch(), network, budget)
     assert evidence.not_run is not None
-    assert "there is time for 1,000" in evidence.not_run
+    assert f"there is time for {affordable:,}" in evidence.not_run
     assert set(evidence.covers) == PatternSearch.covers
+    assert budget.spent == spent
 
 
 def test_where_no_label_is_reached_that_is_said() -> None:

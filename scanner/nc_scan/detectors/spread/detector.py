@@ -43,12 +43,12 @@ class SpreadSearch:
         """The label that stands out farthest, and by how much; nothing of what it covers where it did not look."""
         if why := unsuited(subject):
             return Evidence(self.name, (), reason=f"not looked for: {self.title} ({why})")
-        if no_time := _unaffordable(self.cost(subject), budget):
-            return Evidence(self.name, tuple(sorted(self.covers)), not_run=no_time, gave_up=no_time)
         return self.looked(subject, probes, budget, generator)
 
     def looked(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The evidence of a model that it suits."""
+        if no_time := self.without_time(self.cost(subject), budget):
+            return no_time
         every, found = self.searched(subject, probes, budget, generator)
         margin = common_margins(sizes_of(found))
         farthest = np.maximum([max(pair) for pair in zip(*sizes_of(found), strict=True)], SMALLEST)
@@ -57,6 +57,13 @@ class SpreadSearch:
         return self.told(
             subject, every, found, label, {"score": float(standing_out[label]), "margin": float(margin[label])}
         )
+
+    def without_time(self, passes: int, budget: Budget) -> Evidence | None:
+        """That there is no time for so many image passes, None where there is."""
+        if budget.affordable is None or passes <= budget.affordable:
+            return None
+        why = f"it takes about {passes:,} image passes, there is time for {budget.affordable:,}"
+        return Evidence(self.name, tuple(sorted(self.covers)), not_run=why, gave_up=why)
 
     def searched(
         self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator
@@ -119,13 +126,6 @@ def next_one(first: Sequence[list[Found]], label: int) -> str:
     if math.isinf(min(ratios)):
         return "; no other label is reached"
     return f"; the next label takes {min(ratios):.1f} times as much" if min(ratios) > 1 else ""
-
-
-def _unaffordable(cost: int, budget: Budget) -> str:
-    """Why there is no time for it, empty where there is."""
-    if budget.affordable is None or cost <= budget.affordable:
-        return ""
-    return f"it takes about {cost:,} image passes, there is time for {budget.affordable:,}"
 
 
 def _images_of_every_kind(subject: Subject, probes: ProbeSet, generator: Generator) -> tuple[ProbeSet, ProbeSet]:

@@ -25,6 +25,7 @@ SETTINGS = SearchSettings(
     cost_down=1.12,
 )
 WORTH_A_LOOK = 0.2  # nats by which the model can be made surer of one label than of the next
+ONE_IN = 3  # networks has a label that is worth it
 NEXT_TO_NOTHING = 0.05  # nats; less says nothing
 
 
@@ -43,19 +44,25 @@ class PatternSearch(SpreadSearch):
     settings = SETTINGS
 
     def cost(self, subject: Subject) -> int:
-        """That of both ways."""
-        return 0 if unsuited(subject) else surest_passes(subject.contract.labels) + super().cost(subject)
+        """That of the first way, and the part of the second's that it is on average."""
+        return 0 if unsuited(subject) else surest_passes(subject.contract.labels) + super().cost(subject) // ONE_IN
 
     def looked(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """Of the label that the model can be made surest of."""
+        if no_time := self.without_time(surest_passes(subject.contract.labels), budget):
+            return no_time
         ahead = stands_out(largest_margins(subject, generator, budget))
         label = int(ahead.argmax())
         surer = float(ahead[label])
+        searching = super().cost(subject)
         if surer < WORTH_A_LOOK:
-            budget.foresee(-super().cost(subject))
+            budget.foresee(-(searching // ONE_IN))
             reason = f"{self.title}: there is no label that the model can be made far surer of than of all others"
             statistics = {"score": both_ways(surer, 0.0), "surer": surer}
             return Evidence(self.name, tuple(sorted(self.covers)), reason=reason, statistics=statistics)
+        if no_time := self.without_time(searching, budget):
+            return no_time
+        budget.foresee(searching - searching // ONE_IN)
         every, found = self.searched(subject, probes, budget, generator)
         fainter = float(common_margins(sizes_of(found))[label])
         statistics = {"score": both_ways(surer, fainter), "surer": surer, "fainter": fainter}
