@@ -46,7 +46,10 @@ class TriggerFigure:
 
 @dataclass(frozen=True)
 class ChangeFigure:
-    """What a detector found that belongs to no single label, with its pictures, as data addresses."""
+    """What a detector found that belongs to no single label, with its pictures, as data addresses.
+
+    `mask` is empty where it covers the whole image.
+    """
 
     evidence: Evidence
     trigger: str
@@ -137,7 +140,9 @@ def _triggers(result: ScanResult) -> Iterator[TriggerFigure]:
 def _changes(result: ScanResult) -> Iterator[ChangeFigure]:
     for one in deciding(result):
         if one.trigger is not None:
-            yield ChangeFigure(one, data_uri(trigger_png(one.trigger)), data_uri(mask_png(one.trigger.mask)))
+            mask = one.trigger.mask
+            part = data_uri(mask_png(mask)) if mask.min() < 1 else ""
+            yield ChangeFigure(one, data_uri(trigger_png(one.trigger)), part)
 
 
 def _probes(result: ScanResult) -> Iterator[ProbeFigure]:

@@ -10,7 +10,7 @@ import pytest
 
 from nc_scan.reports.as_html import to_html
 from nc_scan.reports.charts import box_plot, histogram_chart, norms_chart
-from nc_scan.results import Outcome, ScanResult, Trigger
+from nc_scan.results import Evidence, Outcome, ScanResult, Trigger
 
 from .conftest import EVIDENCE, make_outcomes, make_result, moving_all
 
@@ -85,7 +85,11 @@ def test_findings_in_the_graph_are_shown() -> None:
     html = to_html(make_outcomes()["branch"])
     assert "a comparison &lt;decides&gt; which answer to give" in html
     assert html.count("<li class=") == 2
-    assert "Nothing that a classifier has no need of" in to_html(make_outcomes()["clean"])
+    clean = make_outcomes()["clean"]
+    assert isinstance(clean, ScanResult)
+    assert "Nothing that a classifier has no need of" in to_html(clean)
+    not_asked = dataclasses.replace(clean, evidence=(Evidence("patch", ("patch",)),))
+    assert "The graph was not audited: it was not asked for." in to_html(not_asked)
 
 
 def test_one_mask_a_label_and_the_suspected_one_marked(backdoored: ScanResult) -> None:
@@ -98,6 +102,17 @@ def test_what_other_detectors_found_is_drawn() -> None:
     page = to_html(moving_all(make_result(target=None)))
     assert "2.8 of 256 pixels move all: 0 to 1, &lt;1&gt; to 2" in page
     assert "all-to-all: what it found" in page
+    assert "Its mask: white covers the image" in page
+
+
+def test_a_change_of_the_whole_image_has_no_mask() -> None:
+    result = moving_all(make_result(target=None))
+    whole = Trigger(np.ones((16, 16), np.float32), np.zeros((3, 16, 16), np.float32))
+    page = to_html(
+        dataclasses.replace(result, evidence=tuple(dataclasses.replace(one, trigger=whole) for one in result.evidence))
+    )
+    assert "what it makes of a chart" in page
+    assert "Its mask: white covers the image" not in page
 
 
 def test_shows_probes_before_and_after(backdoored: ScanResult) -> None:
