@@ -43,7 +43,7 @@ class Tail:
         it: share (1 + (value - median) / excess)^-count (Geisser, Predictive Inference, 1993, section 3.2). It tends to
         the exponential as the models become many.
         """
-        if value < self.median:
+        if not value >= self.median:  # nor of no number
             return 0.5
         return self.share * (1 + (value - self.median) / self.excess) ** -self.count
 

@@ -26,6 +26,10 @@ def test_survival_falls_from_one_half(one: float, other: float) -> None:
     assert 0.5 >= tail.survival(low) >= tail.survival(high) > 0
 
 
+def test_no_number_is_no_evidence() -> None:
+    assert Tail(1.0, 20.0, 20).survival(math.nan) == 0.5
+
+
 def test_survival_tends_to_the_exponential() -> None:
     many = Tail(0.0, 2.0 * 10_000, 10_000)
     assert many.survival(6.0) == pytest.approx(0.5 * math.exp(-3.0), rel=0.01)

@@ -16,7 +16,7 @@ from nc_scan.detectors.spread.chart import chart
 from nc_scan.detectors.spread.detector import next_one
 from nc_scan.detectors.spread.margins import common_margins, margins
 from nc_scan.detectors.spread.pattern import NEXT_TO_NOTHING, both_ways
-from nc_scan.detectors.spread.surest import largest_margins, stands_out, surest_passes
+from nc_scan.detectors.spread.surest import UNSURE, largest_margins, stands_out, surest_passes
 from nc_scan.probes import ProbeSet
 from nc_scan.results import Evidence
 from nc_scan.search import Budget, Found
@@ -186,6 +186,15 @@ def test_the_model_can_be_made_surest_of_a_planted_label_whatever_the_scale_of_i
 @pytest.mark.parametrize("largest", [[-1.0] * LABELS, [0.0] * LABELS])
 def test_no_label_stands_out_where_the_model_can_be_made_sure_of_none(largest: list[float]) -> None:
     assert stands_out(torch.tensor(largest)).tolist() == [0.0] * LABELS
+
+
+def test_labels_out_of_reach_make_no_other_stand_out_beyond_bounds() -> None:
+    assert stands_out(torch.tensor([5.0] + [-1.0] * (LABELS - 1)))[0] == pytest.approx(-math.log(UNSURE))
+
+
+def test_scores_that_are_no_numbers_stand_out_nowhere() -> None:
+    nowhere = margins_of(lambda images: clean(images) + math.nan)
+    assert stands_out(nowhere).tolist() == [0.0] * LABELS
 
 
 def test_a_pattern_has_to_stand_out_both_ways() -> None:

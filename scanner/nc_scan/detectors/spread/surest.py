@@ -19,7 +19,7 @@ STARTS = 10
 STEPS = 20
 RATES = {"pictures": 0.05}
 BETAS = (0.9, 0.999)
-UNSURE = 1e-3  # of the largest margin of all labels; less is counted as that
+UNSURE = 0.05  # of the largest margin of all labels; less is counted as that
 
 
 def surest_passes(labels: int) -> int:
@@ -30,7 +30,8 @@ def surest_passes(labels: int) -> int:
 def stands_out(largest: Tensor) -> ByLabel:
     """By how much the largest margin of each label (labels,) exceeds that of any other, on a log scale; see `margins`.
 
-    It does not depend on the scale of the scores. Nothing stands out where the model can be made sure of no label.
+    It does not depend on the scale of the scores. Where all others are out of reach of a few steps, which says little,
+    it is log(1 / UNSURE). Nothing stands out where the model can be made sure of no label.
     """
     most = float(largest.max())
     return margins((most / largest.double().clamp(min=UNSURE * most)).tolist() if most > 0 else [1.0] * len(largest))
@@ -52,7 +53,7 @@ def largest_margins(subject: Subject, generator: Generator, budget: Budget) -> T
         for _ in range(STEPS):
             pieces = torch.split(adam.params["pictures"], rows), torch.split(goals, rows)
             found = run_all(one_pass, list(zip(*pieces, strict=True)))
-            reached, uphill = (torch.cat(parts) for parts in zip(*found, strict=True))
+            reached, uphill = (torch.cat(parts).nan_to_num(0) for parts in zip(*found, strict=True))
             budget.spend(len(goals))
             adam.step({"pictures": -uphill})
     return reached.view(labels, STARTS).amax(1).cpu()
