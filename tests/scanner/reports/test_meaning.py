@@ -4,6 +4,7 @@ import dataclasses
 import io
 import re
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -14,7 +15,7 @@ from nc_scan.reports.pictures import cropped
 from nc_scan.reports.sizes import among_clean, in_words, known_sizes, sizes_chart
 from nc_scan.reports.terminal import render
 from nc_scan.reports.words import HEADLINE
-from nc_scan.results import Evidence, Outcome, ScanResult, Verdict
+from nc_scan.results import Evidence, Outcome, ScanResult, Trigger, Verdict
 from nc_trainers.attacks import ATTACKS
 
 from .conftest import make_result
@@ -84,6 +85,16 @@ def test_what_a_detector_found_is_drawn_where_the_verdict_rests_on_it(
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(render(result))
     assert ("trigger for all-to-all" in console.export_text()) == drawn
+
+
+def test_a_change_of_the_whole_image_is_told_to_be_one_of_a_chart() -> None:
+    whole = Trigger(np.ones((16, 16), np.float32), np.zeros((3, 16, 16), np.float32))
+    pattern = Evidence("pattern", ("sig",), "a faint pattern", trigger=whole)
+    result = make_result(target=None)
+    result = dataclasses.replace(result, verdict="backdoored", reasons=(pattern.reason,), evidence=(pattern,))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(render(result))
+    assert "what pattern makes of a chart" in console.export_text()
 
 
 def test_the_marks_stand_in_the_order_of_the_sizes(backdoored: ScanResult) -> None:
