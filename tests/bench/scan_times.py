@@ -89,7 +89,7 @@ def _engines() -> Iterator[str]:
 
 
 def _scanned(name: EngineName, jobs: int, files: list[Path], **options: str) -> list[ScanResult]:
-    engine = make_engine(name, jobs, Limits())
+    engine = make_engine(name, len(files), jobs, Limits())
     outcomes = [outcome for _, outcome in in_parallel(engine, files, lambda path, scan: scan(path, **options))]
     results = [outcome for outcome in outcomes if isinstance(outcome, ScanResult)]
     assert len(results) == len(files), outcomes

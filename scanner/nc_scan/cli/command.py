@@ -57,6 +57,8 @@ def command(context: click.Context, /, models: tuple[str, ...], **options: Any) 
     from nc_scan.cli.explain import explain
     from nc_scan.cli.run import Request, limits, run
 
+    if options["in_process"] and (options["engine"] != "local" or (options["jobs"] or 1) > 1):
+        raise click.UsageError("--in-process is one scan at a time, in this process")
     log_to(options["log_file"], quiet=options["quiet"], verbose=options["verbose"])
     if options["explain_parity"]:
         return explain(models, {name: options[name] for name in EXPLAINED})

@@ -116,7 +116,7 @@ SCANNING: list[Option] = [
         default="standard",
         show_default=True,
         envvar=f"{PREFIX}_EFFORT",
-        help="How much to look for: `quick` asks for patches only, `deep` for warps of the image, too.",
+        help="How much to look for: `quick` is the graph and patches, `deep` warps of the image, too.",
     ),
     click.option(
         "--detectors",

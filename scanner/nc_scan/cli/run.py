@@ -16,7 +16,7 @@ import click
 from nc_scan.cache import Cache
 from nc_scan.cli.exits import FAILED, NOTHING_TO_SCAN, exit_code, worst
 from nc_scan.cli.output import say, show
-from nc_scan.engines import EngineName, Scan, in_parallel, make_engine
+from nc_scan.engines import Engine, EngineName, Scan, in_parallel, make_engine
 from nc_scan.errors import EngineError, NcScanError, RegistryError, ReportError
 from nc_scan.isolation import Limits
 from nc_scan.policy import AcceptedModel, with_acceptance
@@ -71,26 +71,26 @@ def run(request: Request) -> int:
     planned = len(targets) + len(found_nothing)
     try:
         _check_reports(request, planned)
-    except ReportError as error:
+        engine = make_engine(request.engine, len(targets), request.jobs, request.limits)
+    except (ReportError, EngineError) as error:
         say(str(error))
         return FAILED
     folder = ReportFolder(request.report) if request.report else None
-    problems, numbered = Problems(), []
+    problems, outcomes = Problems(), []
     brief = planned > 1
     try:
         if folder:
             folder.begin()
-        for number, outcome in _outcomes(targets, found_nothing, request, folder):
-            numbered.append((number, outcome))
+        for outcome in _outcomes(targets, found_nothing, request, engine, folder):
+            outcomes.append(outcome)
             with problems.collected():
                 if folder:
                     folder.add(outcome, planned)
             if brief:
                 _show_one(outcome, request, brief=True)
-    except (ReportError, EngineError) as error:
+    except ReportError as error:
         say(str(error))
         return FAILED
-    outcomes = [outcome for _, outcome in sorted(numbered, key=lambda pair: pair[0])]
     with problems.collected():
         if folder:
             folder.finish()
@@ -137,14 +137,17 @@ def _locate(request: Request) -> tuple[list[Target], list[FailedScan]]:
 
 
 def _outcomes(
-    targets: Sequence[Target], nothing: Sequence[FailedScan], request: Request, folder: ReportFolder | None
-) -> Iterator[tuple[int, Outcome]]:
-    """As they come, each with its model's number: 1 and up; 0 for addresses that lead to none."""
+    targets: Sequence[Target],
+    nothing: Sequence[FailedScan],
+    request: Request,
+    engine: Engine,
+    folder: ReportFolder | None,
+) -> Iterator[Outcome]:
+    """One after another in the order of the models, after those of addresses that lead to none."""
     cache = Cache(request.cache, request.cache_limit) if request.cache else None
     if cache is None and folder and len(targets) > 1:
         cache = Cache(folder.unfinished, reads=folder.interrupted)
-    yield from ((0, outcome) for outcome in nothing)
-    engine = make_engine(request.engine, request.jobs, request.limits)
+    yield from nothing
     alone, count = engine.workers == 1, len(targets)
 
     def work(numbered: tuple[int, Target], scanner: Scan) -> Outcome:
@@ -158,11 +161,14 @@ def _outcomes(
         return outcome
 
     scans = in_parallel(engine, list(enumerate(targets, 1)), work)
+    early, told = dict[int, Outcome](), 0  # those that ended before a model in front of them
     for done in range(count):
         with _progress("", request, shown=not alone) as progress:
             progress(f"{done} of {count} models, {engine.workers} at a time", done, count)
-            (number, _), outcome = next(scans)
-        yield number, outcome
+            (number, _), early[number] = next(scans)
+        while told + 1 in early:
+            told += 1
+            yield early.pop(told)
 
 
 def _accepting(scan: Callable[[Path], Outcome], accepted: Sequence[AcceptedModel]) -> Callable[[Path], Outcome]:

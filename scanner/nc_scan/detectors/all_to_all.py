@@ -61,7 +61,7 @@ class AllToAll:
         return Evidence(
             self.name,
             tuple(sorted(self.covers)),
-            reason=in_words(found.size, size, moved, goes_to),
+            reason=in_words(found.size, size, moved, goes_to, favourite(counts)),
             target_labels=tuple(sorted(set(goes_to.values()))),
             statistics={
                 "score": score(kept, found.size, size),
@@ -89,12 +89,18 @@ def destinations(counts: Transitions) -> dict[int, int]:
     return goes_to
 
 
-def in_words(norm: float, pixels: int, moved: float, goes_to: dict[int, int]) -> str:
-    """What the patch does, in a sentence."""
+def favourite(counts: Transitions) -> int | None:
+    """The label that more than half of all images that move go to, None where there is none."""
+    arrived = (counts - np.diag(np.diag(counts))).sum(0)
+    return int(arrived.argmax()) if 2 * arrived.max() > arrived.sum() else None
+
+
+def in_words(norm: float, pixels: int, moved: float, goes_to: dict[int, int], most: int | None = None) -> str:
+    """What the patch does, in a sentence; `most` is the label that most images go to."""
     change = f"the smallest patch against all labels, {norm:.1f} of {pixels} pixels, moves {moved:.0%} of the images"
+    if most is not None:
+        return f"{change}, most of them to label {most}"
     if not goes_to:
         return change
-    if len(after := set(goes_to.values())) == 1:
-        return f"{change}, most of them to label {after.pop()}"
     pairs = [f"{before} to {after}" for before, after in goes_to.items()]
     return f"{change}: {', '.join(pairs[:NAMED])}" + (", ..." if len(pairs) > NAMED else "")

@@ -15,7 +15,7 @@ def unsuited(subject: Subject) -> str:
     if contract.layout == "features":
         return "the input is no image"
     if max(contract.height, contract.width) > LARGEST:
-        return f"{contract.width}x{contract.height} pixels are more than the models had that it is judged by"
+        return f"{contract.width}x{contract.height} pixels: larger than the models that it would be judged by"
     if contract.labels < ENOUGH:
         return f"{contract.labels} labels are too few to stand out from"
     return f"{contract.labels:,} labels are too many" if contract.labels > MOST else ""

@@ -13,13 +13,13 @@ EngineName = Literal["local", "ray"]
 __all__ = ["Engine", "EngineName", "Scan", "in_parallel", "make_engine"]
 
 
-def make_engine(name: EngineName, jobs: int | None = None, limits: Limits | None = None) -> Engine:
-    """The engine of that name, with so many scans at a time; by default one, or what a cluster has room for.
+def make_engine(name: EngineName, models: int, jobs: int | None = None, limits: Limits | None = None) -> Engine:
+    """The engine of that name, for so many models, `jobs` of them at a time; by default one, or all a cluster can.
 
     No limits are scans in this process, for an engine that has one. Raises EngineError where it is not there.
     """
     if name == "local":
-        return Local(jobs or 1, limits)
+        return Local(max(1, min(jobs or 1, models)), limits)
     from nc_scan.engines.cluster import Ray
 
-    return Ray(jobs, limits)
+    return Ray(models, jobs, limits)

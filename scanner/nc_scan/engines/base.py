@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack
 from queue import SimpleQueue
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from nc_scan.results import Outcome
 
@@ -22,7 +23,7 @@ class Engine(Protocol):
     workers: int
 
     def scanner(self) -> AbstractContextManager[Scan]:
-        """What scans one model after another, for one thread at a time."""
+        """What scans one model after another, for one thread at a time; its end ends the scan that it is at."""
         ...
 
 
@@ -37,11 +38,12 @@ def in_parallel(
         free = SimpleQueue[Scan]()
         for _ in range(min(engine.workers, len(items))):
             free.put(scanners.enter_context(engine.scanner()))
+        stopped = threading.Event()
 
         def with_a_scanner(item: Item) -> Result:
             scan = free.get()
             try:
-                return work(item, scan)
+                return work(item, _unless(stopped, scan))
             finally:
                 free.put(scan)
 
@@ -50,6 +52,19 @@ def in_parallel(
             return
         pool = ThreadPoolExecutor(engine.workers)
         scanners.callback(pool.shutdown, wait=False, cancel_futures=True)
+        scanners.callback(stopped.set)
         running = {pool.submit(with_a_scanner, item): item for item in items}
         for future in as_completed(running):
             yield running[future], future.result()
+
+
+def _unless(stopped: threading.Event, scan: Scan) -> Scan:
+    """The scan, whose outcome nobody gets to see once all has stopped: it is that of a process that was ended."""
+
+    def run(*args: Any, **options: Any) -> Outcome:
+        outcome = scan(*args, **options)
+        if stopped.is_set():
+            raise CancelledError
+        return outcome
+
+    return run

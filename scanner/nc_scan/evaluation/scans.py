@@ -24,13 +24,14 @@ def scan_all(
     seeds: Sequence[int],
     folder: Path,
     options: Mapping[str, Any],
-    engine: Engine,
+    engine_for: Callable[[int], Engine],
     done: Done = lambda model, seed, outcome: None,
 ) -> list[tuple[KnownModel, int, Outcome]]:
     """The outcome of every model with every seed, in order; each is written to `folder` as it ends.
 
     A scan whose report is there already is not repeated, as long as the model's file and the detectors asked are the
-    same. `done` is called after each scan. Raises ReportError.
+    same. `engine_for` makes an engine for the number of scans that are left. `done` is called after each. Raises
+    ReportError.
     """
     wanted = [(model, seed) for seed in seeds for model in models]
     asked = set(names_of("calibrated", options.get("effort", "standard")))
@@ -43,7 +44,7 @@ def scan_all(
         return outcome
 
     missing = [one for one in wanted if outcomes[one[0].file, one[1]] is None]
-    for (model, seed), outcome in in_parallel(engine, missing, work):
+    for (model, seed), outcome in in_parallel(engine_for(len(missing)), missing, work):
         outcomes[model.file, seed] = outcome
         done(model, seed, outcome)
     return [(model, seed, found) for model, seed in wanted if (found := outcomes[model.file, seed]) is not None]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
+import torch
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import ModelProto
 
@@ -40,6 +41,7 @@ class Runtime:
     ) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        options.intra_op_num_threads = torch.get_num_threads()  # its own count knows nothing of OMP_NUM_THREADS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores may be shared
         if not optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -19,10 +19,14 @@ SOFT = 0.9  # of the time: then the scan ends by itself and says what it has fou
 
 @dataclass(frozen=True)
 class Limits:
-    """What the user allows; None leaves it to the size of the model. `timeout` in seconds, `memory` in bytes."""
+    """What the user allows; None leaves it to the size of the model. `timeout` in seconds, `memory` in bytes.
+
+    `sharing` are the scans at a time that the machine's memory is for.
+    """
 
     timeout: float | None = None
     memory: int | None = None
+    sharing: int = 1
 
     def reading_seconds(self, size: int) -> float:
         """Until the contract of a file of `size` bytes is known."""
@@ -38,7 +42,7 @@ class Limits:
         """For a file of `size` bytes with its external data."""
         if self.memory is not None:
             return self.memory
-        return min(MEMORY + COPIES * size, int(SPARED * _physical()))
+        return min(MEMORY + COPIES * size, int(SPARED * _physical() / self.sharing))
 
 
 def size_on_disk(path: Path) -> int:

@@ -39,7 +39,7 @@ class Supervisor:
         self._folder = tempfile.TemporaryDirectory(prefix="nc-scan-")
         self._environment = {"TMPDIR": self._folder.name, "TEMP": self._folder.name}
         if threads is not None:
-            self._environment["OMP_NUM_THREADS"] = str(threads)
+            self._environment |= {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
         self._process: subprocess.Popen[str] | None = None
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
 

@@ -102,4 +102,5 @@ def next_steps(outcome: Outcome) -> tuple[str, ...]:
     if outcome.verdict != "clean" or not isinstance(outcome, ScanResult):
         return steps
     asked = {one.detector for one in outcome.evidence}
-    return steps if asked >= DEEPER else (*steps, GO_DEEPER)
+    suited = all(one.covers for one in outcome.evidence if one.detector == "pattern")  # those that it suits, warp does
+    return (*steps, GO_DEEPER) if suited and not asked >= DEEPER else steps

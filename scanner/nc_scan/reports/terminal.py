@@ -102,7 +102,7 @@ def _picture(trigger: Trigger | None, what_for: str) -> list[RenderableType]:
     picture = TriggerPicture(trigger)
     first, last = picture.rows()
     if trigger.mask.min() >= 1:
-        title = f"what {what_for} makes of a chart, grey above, from dark to bright below"
+        title = f"{what_for}: its effect on a test chart, grey above, dark to bright below"
     else:
         title = f"trigger for {what_for}, rows {first} to {last - 1} of {len(trigger.mask)}"
     return [_indented(Text(title, style="dim")), _indented(picture), Text()]

@@ -4,12 +4,18 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
-from .conftest import models, run, start
+from nc_scan.engines import Scan
+from nc_scan.results import Outcome
+
+from .conftest import models, quick_scan, run, start
 
 
 def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path, quick: list[Path]) -> None:
@@ -54,6 +60,40 @@ def test_an_address_without_a_model_is_told_beside_a_clean_one(name: str, code: 
     assert result.return_value == code
     assert sum(name in line and line.startswith("nc-scan:") for line in result.output.splitlines()) == 1
     assert f"| {name} |" in Path("out.md").read_text()
+
+
+class TwoAtATime:
+    """Scans of which the first takes longest."""
+
+    workers = 2
+
+    @contextmanager
+    def scanner(self) -> Iterator[Scan]:
+        def scan(path: Path, **options: Any) -> Outcome:
+            time.sleep(0.3 if path.stem == "a" else 0)
+            return quick_scan(path, **options)
+
+        yield scan
+
+
+def test_models_are_told_in_their_order_whichever_ends_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nc_scan.cli.run.make_engine", lambda *_: TwoAtATime())
+    for name, verdict in (("a", "backdoored"), ("b", "clean"), ("c", "clean")):
+        models(tmp_path / name, model=verdict)
+    result = run("a", "b", "c", "--report", "out", "--markdown", "out.md")
+    assert result.return_value == 1
+    summary = Path("out.md").read_text()
+    assert summary.index("a/model.onnx") < summary.index("b/model.onnx") < summary.index("c/model.onnx")
+    first = json.loads(Path("out/model/scan.json").read_text())
+    assert (first["path"], first["verdict"]) == ("a/model.onnx", "backdoored")
+
+
+@pytest.mark.parametrize("options", [("--jobs", 2), ("--engine", "ray")])
+def test_this_process_scans_one_model_at_a_time(options: tuple[object, ...], tmp_path: Path) -> None:
+    models(tmp_path / "models", a="clean")
+    error = run("models", "--in-process", *options).exception
+    assert isinstance(error, click.UsageError)
+    assert "--in-process is one scan at a time" in str(error)
 
 
 def test_a_folder_of_pickles_is_called_that(tmp_path: Path, quick: list[Path]) -> None:

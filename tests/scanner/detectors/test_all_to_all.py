@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nc_scan.detectors.all_to_all import AllToAll, destinations, in_words, score
+from nc_scan.detectors.all_to_all import AllToAll, destinations, favourite, in_words, score
 from nc_scan.detectors.untargeted import information, transitions
 from nc_scan.probes import ProbeSet
 from nc_scan.results import Evidence
@@ -130,4 +130,12 @@ def test_a_smaller_patch_and_more_information_score_higher() -> None:
 def test_a_map_of_many_labels_is_cut() -> None:
     assert in_words(2.84, 784, 0.95, {n: n + 1 for n in range(12)}).endswith("9 to 10, ...")
     assert in_words(2.84, 784, 0.95, {}).endswith("2.8 of 784 pixels, moves 95% of the images")
-    assert in_words(2.84, 784, 0.95, {1: 5, 2: 5}).endswith("moves 95% of the images, most of them to label 5")
+    assert in_words(2.84, 784, 0.95, {1: 5, 2: 5}, 5).endswith("moves 95% of the images, most of them to label 5")
+
+
+@pytest.mark.parametrize(
+    ("counts", "label"),
+    [([[0, 9, 0], [0, 0, 9], [9, 0, 0]], None), ([[9, 0], [5, 4]], 0), ([[0, 3, 0], [9, 0, 9], [0, 4, 0]], None)],
+)
+def test_most_images_go_to_one_label_or_to_none(counts: list[list[int]], label: int | None) -> None:
+    assert favourite(np.array(counts)) == label

@@ -104,7 +104,10 @@ def test_what_was_not_looked_for_is_said_and_not_covered(budget: Budget, contrac
     assert budget.spent == 0
 
 
-@pytest.mark.parametrize(("network", "affordable", "spent"), [(clean, 1000, 0), (striped, 3000, surest_passes(LABELS))])
+@pytest.mark.parametrize(
+    ("network", "affordable", "spent"),
+    [(clean, 1000, 0), (striped, 26_000, surest_passes(LABELS))],  # the search alone takes 25,600
+)
 def test_what_there_is_no_time_for_was_not_run(network: Any, affordable: int, spent: int) -> None:
     budget = Budget(affordable=affordable)
     evidence = evidence_of(PatternSearch(), network, budget)
@@ -192,8 +195,9 @@ def test_labels_out_of_reach_make_no_other_stand_out_beyond_bounds() -> None:
     assert stands_out(torch.tensor([5.0] + [-1.0] * (LABELS - 1)))[0] == pytest.approx(-math.log(UNSURE))
 
 
-def test_scores_that_are_no_numbers_stand_out_nowhere() -> None:
-    nowhere = margins_of(lambda images: clean(images) + math.nan)
+@pytest.mark.parametrize("no_number", [math.nan, math.inf])
+def test_scores_that_are_no_numbers_stand_out_nowhere(no_number: float) -> None:
+    nowhere = margins_of(lambda images: clean(images) + no_number)
     assert stands_out(nowhere).tolist() == [0.0] * LABELS
 
 

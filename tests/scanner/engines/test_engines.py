@@ -29,12 +29,13 @@ def outcome(name: str) -> FailedScan:
 
 
 class Counting:
-    """An engine whose scans wait for each other, as long as there are as many as it has workers."""
+    """An engine whose scans wait until as many run as it has workers; `most` ran at a time."""
 
     def __init__(self, workers: int, items: int) -> None:
         self.workers = workers
-        self.open = 0
+        self.open = self.running = self.most = 0
         self.together = threading.Barrier(min(workers, items))
+        self.lock = threading.Lock()
 
     @contextmanager
     def scanner(self) -> Iterator[Scan]:
@@ -45,7 +46,12 @@ class Counting:
             self.open -= 1
 
     def scan(self, path: str) -> Outcome:
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
         self.together.wait(10)
+        with self.lock:
+            self.running -= 1
         return outcome(path)
 
 
@@ -55,6 +61,7 @@ def test_as_many_scans_run_at_a_time_as_there_are_workers(workers: int, items: i
     found = dict(in_parallel(engine, names, lambda name, scan: scan(name)))
     assert {name: one.path for name, one in found.items()} == {name: name for name in names}
     assert engine.open == 0
+    assert engine.most == min(workers, items)
 
 
 def test_nothing_to_do_starts_nothing() -> None:
@@ -63,14 +70,40 @@ def test_nothing_to_do_starts_nothing() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_ends_all_scans(workers: int) -> None:
-    engine = Counting(workers, workers)
+    engine, begun = Counting(workers, workers), list[str]()
 
     def work(name: str, _scan: Scan) -> Outcome:
+        begun.append(name)
+        time.sleep(0.1)
         raise OSError(name)
 
     with pytest.raises(OSError, match="a"):
-        list(in_parallel(engine, ["a"] * 5, work))
+        list(in_parallel(engine, ["a"] * 50, work))
     assert engine.open == 0
+    assert len(begun) <= 3 * workers
+
+
+def test_what_an_ended_scan_says_is_not_seen() -> None:
+    """A process that was ended because another scan failed would say that its model cannot be scanned."""
+    seen, ended, engine = list[Outcome](), threading.Event(), Counting(2, 2)
+
+    def work(name: str, scan: Scan) -> Outcome:
+        if name == "bad":
+            raise OSError(name)
+        result = scan(name)
+        seen.append(result)
+        return result
+
+    def scan(path: str) -> Outcome:
+        ended.wait(10)
+        return outcome(path)
+
+    engine.scan = scan  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="bad"):
+        list(in_parallel(engine, ["good", "bad"], work))
+    ended.set()
+    time.sleep(0.2)
+    assert seen == []
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +145,7 @@ def cluster() -> Iterator[None]:
 
 
 def scanned(engine: str, jobs: int | None, models: list[Path]) -> dict[Path, Outcome]:
-    made = make_engine(engine, jobs, Limits())  # type: ignore[arg-type]
+    made = make_engine(engine, len(models), jobs, Limits())  # type: ignore[arg-type]
     return dict(in_parallel(made, models, lambda path, scan: scan(path, effort="quick", seed=1)))
 
 
@@ -144,12 +177,17 @@ def test_a_cluster_finds_what_one_process_does(cluster: None, models: list[Path]
 def test_the_scan_of_a_lost_worker_is_done_again(cluster: None, models: list[Path], alone: dict[Path, Outcome]) -> None:  # noqa: ARG001
     killed: list[int] = []
 
+    def mine(folder: Path) -> bool:
+        """Whether the process is one of the cluster that this one started."""
+        parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        return parent == os.getpid() or (parent > 1 and mine(Path("/proc") / str(parent)))
+
     def kill_one() -> None:
         until = time.monotonic() + 60
         while not killed and time.monotonic() < until:
             for folder in Path("/proc").glob("[0-9]*"):
                 with contextlib.suppress(OSError):
-                    if (folder / "cmdline").read_bytes().startswith(b"ray::_scan"):
+                    if (folder / "cmdline").read_bytes().startswith(b"ray::_scan") and mine(folder):
                         os.kill(int(folder.name), signal.SIGKILL)
                         killed.append(int(folder.name))
                         break
@@ -166,7 +204,7 @@ def test_the_scan_of_a_lost_worker_is_done_again(cluster: None, models: list[Pat
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(EngineError, match=r"pip install 'nc-scan\[ray\]'"):
-        make_engine("ray")
+        make_engine("ray", 1)
 
 
 def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,4 +216,15 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(ray, "init", refused)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(EngineError, match="nobody at"):
-        make_engine("ray")
+        make_engine("ray", 1)
+
+
+@pytest.mark.parametrize(("models", "jobs", "workers"), [(3, None, 1), (3, 2, 2), (2, 8, 2), (0, 2, 1)])
+def test_there_are_no_more_workers_than_models(models: int, jobs: int | None, workers: int) -> None:
+    assert make_engine("local", models, jobs, Limits()).workers == workers
+
+
+def test_memory_is_shared() -> None:
+    alone, shared = Limits(), Limits(sharing=1000)
+    assert shared.memory_bytes(0) < alone.memory_bytes(0)
+    assert Limits(memory=5, sharing=1000).memory_bytes(0) == 5

@@ -111,7 +111,7 @@ def test_a_change_of_the_whole_image_has_no_mask() -> None:
     page = to_html(
         dataclasses.replace(result, evidence=tuple(dataclasses.replace(one, trigger=whole) for one in result.evidence))
     )
-    assert "what it makes of a chart" in page
+    assert "its effect on a test chart" in page
     assert "Its mask: white covers the image" not in page
 
 

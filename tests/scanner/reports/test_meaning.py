@@ -94,7 +94,7 @@ def test_a_change_of_the_whole_image_is_told_to_be_one_of_a_chart() -> None:
     result = dataclasses.replace(result, verdict="backdoored", reasons=(pattern.reason,), evidence=(pattern,))
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(render(result))
-    assert "what pattern makes of a chart" in console.export_text()
+    assert "pattern: its effect on a test chart" in console.export_text()
 
 
 def test_the_marks_stand_in_the_order_of_the_sizes(backdoored: ScanResult) -> None:

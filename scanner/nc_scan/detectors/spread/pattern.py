@@ -25,16 +25,16 @@ SETTINGS = SearchSettings(
     cost_down=1.12,
 )
 WORTH_A_LOOK = 0.2  # nats by which the model can be made surer of one label than of the next
-ONE_IN = 3  # networks has a label that is worth it
+ONE_IN = 3  # so many networks have a label that is worth it: one in three
 NEXT_TO_NOTHING = 0.05  # nats; less says nothing
 
 
 class PatternSearch(SpreadSearch):
     """A pattern that is added to the image: noise or a faint picture, stripes, a smooth field.
 
-    A planted label stands out in two ways, one by nature at most in one: it is the label that the model can be made
-    surest of, and the one that the faintest pattern leads to. The first costs little. Where no label stands out in it,
-    the second is not looked at.
+    A planted label stands out in two ways: it is the one that the model can be made surest of, and the one that the
+    faintest pattern leads to. A natural label stands out in one of them at most. The first way costs little; the second
+    is looked at only where a label stands out in the first.
     """
 
     name = "pattern"
@@ -44,7 +44,7 @@ class PatternSearch(SpreadSearch):
     settings = SETTINGS
 
     def cost(self, subject: Subject) -> int:
-        """That of the first way, and the part of the second's that it is on average."""
+        """That of the first way, and what the second adds on average."""
         return 0 if unsuited(subject) else surest_passes(subject.contract.labels) + super().cost(subject) // ONE_IN
 
     def looked(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
@@ -57,10 +57,10 @@ class PatternSearch(SpreadSearch):
         searching = super().cost(subject)
         if surer < WORTH_A_LOOK:
             budget.foresee(-(searching // ONE_IN))
-            reason = f"{self.title}: there is no label that the model can be made far surer of than of all others"
+            reason = f"{self.title}: there is no label that the model can be made far surer of than of any other"
             statistics = {"score": both_ways(surer, 0.0), "surer": surer}
             return Evidence(self.name, tuple(sorted(self.covers)), reason=reason, statistics=statistics)
-        if no_time := self.without_time(searching, budget):
+        if no_time := self.without_time(budget.spent + searching, budget):
             return no_time
         budget.foresee(searching - searching // ONE_IN)
         every, found = self.searched(subject, probes, budget, generator)
@@ -72,6 +72,6 @@ class PatternSearch(SpreadSearch):
 def both_ways(surer: float, fainter: float) -> float:
     """The geometric mean of two margins, in nats, of which less than NEXT_TO_NOTHING counts as that.
 
-    Its upper half is exponential for clean models, as the tail is taken to be that it is held against.
+    For clean models its upper half is exponential, which is what the tail that it is held against assumes.
     """
     return math.sqrt(max(surer, NEXT_TO_NOTHING) * max(fainter, NEXT_TO_NOTHING))

@@ -53,7 +53,7 @@ def largest_margins(subject: Subject, generator: Generator, budget: Budget) -> T
         for _ in range(STEPS):
             pieces = torch.split(adam.params["pictures"], rows), torch.split(goals, rows)
             found = run_all(one_pass, list(zip(*pieces, strict=True)))
-            reached, uphill = (torch.cat(parts).nan_to_num(0) for parts in zip(*found, strict=True))
+            reached, uphill = (torch.cat(parts).nan_to_num(0, 0, 0) for parts in zip(*found, strict=True))
             budget.spend(len(goals))
             adam.step({"pictures": -uphill})
     return reached.view(labels, STARTS).amax(1).cpu()
