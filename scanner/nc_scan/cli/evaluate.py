@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nc_scan.cli.options import EFFORT, engine_option, jobs_option
-from nc_scan.engines import EngineName, make_engine
 from nc_scan.errors import NcScanError
-from nc_scan.isolation import Limits
 
 if TYPE_CHECKING:
+    from nc_scan.engines import EngineName
     from nc_scan.evaluation.index import KnownModel
     from nc_scan.evaluation.rules import Rule
     from nc_scan.evaluation.table import Row
@@ -80,9 +79,11 @@ def evaluate_command(
     has been scanned before is not scanned again. With an evidence.csv for INDEX nothing is scanned: what was found then
     is judged anew.
     """
+    from nc_scan.engines import make_engine
     from nc_scan.evaluation.index import read_index
     from nc_scan.evaluation.scans import scan_all
     from nc_scan.evaluation.table import read_table, row_of, write_table
+    from nc_scan.isolation import Limits
 
     if index.suffix == ".csv":
         rows = [row for row in read_table(index) if part in (None, row.part)]
