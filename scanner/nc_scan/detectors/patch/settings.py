@@ -31,9 +31,9 @@ class Shortlist:
     drawn: int = 10
     raced: int = 12
     nearest: int = 4
-    first: int = 12_000
-    steps: tuple[int, int] = (3, 30)
-    rungs: tuple[Rung, ...] = (Rung(8, 4, 4), Rung(16, 8, 4))
+    first: int = 20_000
+    steps: tuple[int, int] = (4, 30)
+    rungs: tuple[Rung, ...] = (Rung(16, 8, 4), Rung(16, 8, 4))
 
     @property
     def searched(self) -> int:
@@ -92,7 +92,7 @@ class PatchSettings(SearchSettings):
         if self.guided and self.shortlist:
             fewer = dataclasses.replace(self.shortlist, many=0)
             fewest = dataclasses.replace(
-                fewer, drawn=3, raced=3, nearest=1, steps=(3, 10), rungs=self.shortlist.rungs[:1]
+                fewer, drawn=3, raced=3, nearest=1, steps=(4, 10), rungs=self.shortlist.rungs[:1]
             )
             shorter = (Round(20, 3, 8), Round(60, 1, 8))
             choices.append(dataclasses.replace(self, shortlist=fewer))
