@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +89,7 @@ def evaluate_command(
     else:
         models = [model for model in read_index(index) if part in (None, model.part)]
         settings = {"device": device, "effort": effort}
-        engine_for = partial(make_engine, engine, jobs=jobs, limits=Limits())
+        engine_for = functools.partial(make_engine, engine, jobs=jobs, limits=Limits())
         scans = scan_all(models, range(seeds), out / "scans", settings, engine_for, _tell)
         rows = [row_of(model, outcome, seed) for model, seed, outcome in scans]
     if not rows:

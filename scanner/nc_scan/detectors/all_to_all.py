@@ -9,7 +9,7 @@ from torch import Generator
 
 from nc_scan.detectors.patch.smallest import guiding_passes
 from nc_scan.detectors.replay import as_trigger, stamped
-from nc_scan.detectors.suited import unsuited
+from nc_scan.detectors.suited import not_looked_for, unsuited
 from nc_scan.detectors.untargeted import Transitions, information, smallest_change, transitions
 from nc_scan.probes import ProbeSet
 from nc_scan.results import Evidence
@@ -49,19 +49,20 @@ class AllToAll:
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The patch, and the transitions of the held-out probes in onnxruntime; of what it suits."""
-        if why := unsuited(subject):
-            return Evidence(self.name, (), reason=f"not looked for: {self.title} ({why})")
+        if unsuitable := not_looked_for(self.name, self.title, subject):
+            return unsuitable
         labels, size = subject.contract.labels, subject.contract.pixels
         found = smallest_change(subject, probes.search, probes.search_labels, self.settings, generator, budget)
         trigger = as_trigger(found.params)
         after = subject.deployed_labels(stamped(probes.held_out, trigger))
         counts = transitions(probes.held_out_labels, after, labels)
-        moved, kept = 1 - float(np.trace(counts) / counts.sum()), information(counts - np.diag(np.diag(counts)))
+        went = counts - np.diag(np.diag(counts))
+        moved, kept = 1 - float(np.trace(counts) / counts.sum()), information(went)
         goes_to = destinations(counts)
         return Evidence(
             self.name,
             tuple(sorted(self.covers)),
-            reason=in_words(found.size, size, moved, goes_to, favourite(counts)),
+            reason=in_words(found.size, size, moved, goes_to, favourite(went)),
             target_labels=tuple(sorted(set(goes_to.values()))),
             statistics={
                 "score": score(kept, found.size, size),
@@ -89,9 +90,9 @@ def destinations(counts: Transitions) -> dict[int, int]:
     return goes_to
 
 
-def favourite(counts: Transitions) -> int | None:
-    """The label that more than half of all images that move go to, None where there is none."""
-    arrived = (counts - np.diag(np.diag(counts))).sum(0)
+def favourite(went: Transitions) -> int | None:
+    """The label that more than half of these images, which have moved, go to; None where there is none."""
+    arrived = went.sum(0)
     return int(arrived.argmax()) if 2 * arrived.max() > arrived.sum() else None
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from nc_scan.results import Evidence
 from nc_scan.standouts import ENOUGH
 from nc_scan.subject import Subject
 
 MOST = 50  # labels, and
 LARGEST = 64  # pixels a side: the clean models whose scores are known have no more
+
+
+def not_looked_for(name: str, title: str, subject: Subject) -> Evidence | None:
+    """That a detector has not looked at a model, and why; None where it suits."""
+    why = unsuited(subject)
+    return Evidence(name, (), reason=f"not looked for: {title} ({why})") if why else None
 
 
 def unsuited(subject: Subject) -> str:

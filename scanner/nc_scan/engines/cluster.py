@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import io
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,9 +19,10 @@ from nc_scan.engines.base import Scan
 from nc_scan.errors import EngineError
 from nc_scan.isolation import Limits, Supervisor
 from nc_scan.isolation.messages import plain_options
+from nc_scan.isolation.supervisor import as_asked
 from nc_scan.reports.arrays import to_npz, with_arrays
 from nc_scan.reports.as_json import from_json, to_json
-from nc_scan.results import FailedScan, Outcome, ScanResult
+from nc_scan.results import Outcome, ScanResult
 from nc_scan.safely import failed
 from nc_scan.text import message_of
 
@@ -52,7 +54,7 @@ class Ray:
         running = list[Any]()  # what is scanned at the moment, if anything
 
         def scan(path: str | Path, *, progress: Any = None, **options: Any) -> Outcome:  # noqa: ARG001
-            running[:] = [self._submit(str(Path(path).absolute()), options)]
+            running[:] = [self._submit(os.path.abspath(path), options)]
             try:
                 return _as_here(self._ray.get(running[0]), str(path))
             except (self._ray.exceptions.RayError, ValueError) as error:
@@ -99,8 +101,6 @@ def _scan(path: str, options: dict[str, Any], limits: dict[str, Any], threads: i
 
 def _as_here(answer: tuple[str, bytes], path: str) -> Outcome:
     """The outcome of what a worker sent, under the name that the user gave the model. Raises ValueError."""
-    outcome = from_json(answer[0])
-    if isinstance(outcome, ScanResult):
-        return dataclasses.replace(with_arrays(outcome, io.BytesIO(answer[1])), path=path)
-    reasons = tuple(reason.replace(str(Path(path).absolute()), path) for reason in outcome.reasons)
-    return dataclasses.replace(outcome, path=path, reasons=reasons) if isinstance(outcome, FailedScan) else outcome
+    report, arrays = answer
+    outcome = from_json(report)
+    return as_asked(with_arrays(outcome, io.BytesIO(arrays)) if isinstance(outcome, ScanResult) else outcome, path)

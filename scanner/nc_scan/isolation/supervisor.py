@@ -202,9 +202,13 @@ def _answer(folder: Path, path: str) -> Outcome | None:
             outcome = with_arrays(outcome, folder / ARRAYS)
     except (OSError, ValueError):
         return None
-    absolute = os.path.abspath(path)
+    return as_asked(outcome, path)
+
+
+def as_asked(outcome: Outcome, path: str) -> Outcome:
+    """The outcome of a file at its absolute path, under the path that the user gave."""
     if isinstance(outcome, FailedScan):
-        reasons = tuple(reason.replace(absolute, path) for reason in outcome.reasons)
+        reasons = tuple(reason.replace(os.path.abspath(path), path) for reason in outcome.reasons)
         return dataclasses.replace(outcome, path=path, reasons=reasons)
     return dataclasses.replace(outcome, path=path)
 

@@ -140,9 +140,8 @@ def _triggers(result: ScanResult) -> Iterator[TriggerFigure]:
 def _changes(result: ScanResult) -> Iterator[ChangeFigure]:
     for one in deciding(result):
         if one.trigger is not None:
-            mask = one.trigger.mask
-            part = data_uri(mask_png(mask)) if mask.min() < 1 else ""
-            yield ChangeFigure(one, data_uri(trigger_png(one.trigger)), part)
+            mask = "" if one.trigger.covers_all else data_uri(mask_png(one.trigger.mask))
+            yield ChangeFigure(one, data_uri(trigger_png(one.trigger)), mask)
 
 
 def _probes(result: ScanResult) -> Iterator[ProbeFigure]:

@@ -101,7 +101,7 @@ def _picture(trigger: Trigger | None, what_for: str) -> list[RenderableType]:
         return []
     picture = TriggerPicture(trigger)
     first, last = picture.rows()
-    if trigger.mask.min() >= 1:
+    if trigger.covers_all:
         title = f"{what_for}: its effect on a test chart, grey above, dark to bright below"
     else:
         title = f"trigger for {what_for}, rows {first} to {last - 1} of {len(trigger.mask)}"

@@ -52,7 +52,7 @@ class TriggerPicture:
         columns = max(1, min(mask.shape[1], COLUMNS, options.max_width - 2))
         lines = max(1, round(columns * mask.shape[0] / mask.shape[1] / 2))
         draw = (
-            _shaded(mask if mask.min() < 1 else pattern.mean(0), lines, columns)  # of the whole image its brightness
+            _shaded(pattern.mean(0) if self.trigger.covers_all else mask, lines, columns)
             if console.color_system is None
             else _coloured(mask, pattern, lines, columns)
         )

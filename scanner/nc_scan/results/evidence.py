@@ -14,6 +14,11 @@ class Trigger:
     mask: FloatArray
     pattern: FloatArray
 
+    @property
+    def covers_all(self) -> bool:
+        """Whether it is the whole image, changed: then it shows what a detector makes of a test chart."""
+        return bool(self.mask.min() >= 1)
+
 
 @dataclass(frozen=True)
 class LabelResult:

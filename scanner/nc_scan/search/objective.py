@@ -48,6 +48,11 @@ def away(logits: Tensor, goals: Tensor, own: Tensor) -> tuple[Tensor, Tensor, Te
     return losses, turned, torch.ones_like(turned)
 
 
+def images_a_pass(image: Tensor) -> int:
+    """How many images like this one (C, H, W) go through the network in one pass, at most."""
+    return max(PASS_IMAGES, PASS_VALUES.get(image.device.type, CHUNK_VALUES) // image.numel())
+
+
 @dataclass(frozen=True)
 class Objective:
     """loss(scores(stamped images), goal) + cost * size of the trigger (Wang et al. 2019, equation 3)."""
@@ -79,7 +84,7 @@ class Objective:
             shares = turned.float().sum(1), counts.float().sum(1)
             return total.detach(), *shares, *torch.autograd.grad(total.sum(), values)
 
-        most = max(PASS_IMAGES, PASS_VALUES.get(images.device.type, CHUNK_VALUES) // images[0].numel())
+        most = images_a_pass(images[0])
         rows = max(1, min(most // len(images), -(-len(goals) // PASSES)))
         chunks = list(zip(*(torch.split(values, rows) for values in (goals, *params.values())), strict=True))
         parts = list(zip(torch.split(images, most), torch.split(own, most), strict=True))

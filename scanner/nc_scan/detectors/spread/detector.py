@@ -14,7 +14,7 @@ from nc_scan.detectors.spread.chart import picture
 from nc_scan.detectors.spread.margins import SMALLEST, common_margins
 from nc_scan.detectors.spread.shown import Shown, shown
 from nc_scan.detectors.spread.smallest import smallest_changes
-from nc_scan.detectors.suited import unsuited
+from nc_scan.detectors.suited import not_looked_for, unsuited
 from nc_scan.probes import ProbeSet, mixed_probes
 from nc_scan.results import Evidence
 from nc_scan.search import Budget, Found, SearchSettings
@@ -41,22 +41,20 @@ class SpreadSearch:
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The label that stands out farthest, and by how much; nothing of what it covers where it did not look."""
-        if why := unsuited(subject):
-            return Evidence(self.name, (), reason=f"not looked for: {self.title} ({why})")
-        return self.looked(subject, probes, budget, generator)
+        unsuitable = not_looked_for(self.name, self.title, subject)
+        return unsuitable or self.looked(subject, probes, budget, generator)
 
     def looked(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The evidence of a model that it suits."""
         if no_time := self.without_time(self.cost(subject), budget):
             return no_time
         every, found = self.searched(subject, probes, budget, generator)
-        margin = common_margins(sizes_of(found))
-        farthest = np.maximum([max(pair) for pair in zip(*sizes_of(found), strict=True)], SMALLEST)
+        sizes = sizes_of(found)
+        margin, farthest = common_margins(sizes), np.maximum(np.max(sizes, axis=0), SMALLEST)
         standing_out = margin + np.log(self.whole(found) / farthest)
         label = int(standing_out.argmax())
-        return self.told(
-            subject, every, found, label, {"score": float(standing_out[label]), "margin": float(margin[label])}
-        )
+        statistics = {"score": float(standing_out[label]), "margin": float(margin[label])}
+        return self.told(subject, every, found, label, statistics)
 
     def without_time(self, passes: int, budget: Budget) -> Evidence | None:
         """That there is no time for so many image passes, None where there is."""

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from nc_scan.detectors.spread.margins import ByLabel, margins
 from nc_scan.search import Budget, Scores, passes_on
 from nc_scan.search.adam import StackedAdam
-from nc_scan.search.objective import PASS_IMAGES, PASS_VALUES, PASSES
+from nc_scan.search.objective import PASSES, images_a_pass
 from nc_scan.search.passes import Tensors
 from nc_scan.subject import Subject
 from nc_scan.triggers import Affine, Params, as_read
@@ -70,9 +70,8 @@ def _margins(piece: Tensors, scores: Scores, affine: Affine) -> Tensors:
 
 
 def _rows(pictures: Tensor) -> int:
-    """How many pictures a pass takes, so that it stays in a core's cache and every core has one."""
-    most = max(PASS_IMAGES, PASS_VALUES.get(pictures.device.type, pictures.numel()) // pictures[0].numel())
-    return max(1, min(most, -(-len(pictures) // PASSES)))
+    """How many pictures a pass takes, so that every core has one."""
+    return min(images_a_pass(pictures[0]), -(-len(pictures) // PASSES))
 
 
 def _within_range_(params: Params) -> None:

@@ -7,10 +7,7 @@ from nc_scan.search import Round, SearchSettings
 from nc_scan.triggers import Warp
 
 SETTINGS = SearchSettings(
-    rounds=(
-        Round(25, 4, 8),
-        Round(55, 1, 16),
-    ),  # where there are few parameters there are local minima, and more starts
+    rounds=(Round(25, 4, 8), Round(55, 1, 16)),  # few parameters have local minima: more starts
     rates={"displacement": 0.1},
     success=0.5,  # what a network has learnt from warps of real edges, it hardly sees on synthetic images
     cost=0.1,
