@@ -1,6 +1,9 @@
 """Writes examples/zoo.toml: the models that the scanner's verdict is fitted on and judged by.
 
     python examples/zoo_spec.py > examples/zoo.toml
+    python examples/zoo_spec.py --full > zoo-full.toml
+
+The second list is for a GPU: the same models with other seeds, trained on all of the data and for as long as it takes.
 
 Models alternate between clean and backdoored and between the parts "fit" and "judge"; data sets, architectures,
 attacks, look-alikes and forms of export come from decks that are dealt out before they are shuffled again, so that the
@@ -10,6 +13,7 @@ have attacks other than a patch to one label, on small networks with ten labels.
 """
 
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -106,6 +110,8 @@ NORMAL = {
 SIZE = {"mnist": 28, "gtsrb": 32, "cifar10": 32}
 SLOW = ("vgg-small", "vit-mini", "simple-cnn", "resnet-20")  # a fifth fewer epochs
 SEEDS = {"fit": 100_000, "judge": 200_000}
+FULL_EPOCHS = 12
+FULL_SEED = 1_000_000  # is added, so that no weights are those of the short trainings
 
 
 class Deck:
@@ -290,6 +296,17 @@ def models() -> Iterator[tuple[str, Table]]:
         yield f"{number + 1:03}-{table['source']}-{table['architecture']}-{table['attack']}", table
 
 
+def in_full(table: Table) -> Table:
+    """The same model from all of the data, but where a tenth of it or two epochs are what it is about."""
+    like, view, settings = table.get("lookalike"), dict(table["data"]), dict(table["settings"])
+    if like != "tenth":
+        view.pop("scale", None)
+    if like != "two-epochs":
+        settings["epochs"] = FULL_EPOCHS * (2 if like == "tenth" else 1)
+    settings["batch_size"] = 64 if table["source"] == "mnist" else 128
+    return {**table, "seed": table["seed"] + FULL_SEED, "data": view, "settings": settings}
+
+
 def toml(value: Any) -> str:
     """A value as TOML has it."""
     if isinstance(value, dict):
@@ -308,7 +325,8 @@ def toml(value: Any) -> str:
 if __name__ == "__main__":
     print("# Written by examples/zoo_spec.py, which says what is in it; change that.\n#")
     print("#     nc-train zoo examples/zoo.toml --data cifar10=PATH --data gtsrb=PATH --data mnist=PATH --out DIR")
-    for name, table in models():
+    for name, short in models():
+        table = in_full(short) if "--full" in sys.argv else short
         print(f'\n[[model]]\nname = "{name}"')
         for field, value in table.items():
             if value != {}:

@@ -1,5 +1,6 @@
 """Trigger application as a torch function with a backward pass, on memory that the backends share with torch."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def apply(
     dtype = dtype or images.dtype
     if dtype not in _RESULT_BITS:
         raise KernelError(f"a torch result can be {', '.join(map(str, _RESULT_BITS))}, not {dtype}")
-    factors = [torch.from_numpy(f).to(images.device, images.dtype) for f in (scale, offset)]
+    factors = [_vector(tuple(f.tolist()), images.device, images.dtype) for f in (scale, offset)]
     result: Tensor = _ApplyTrigger.apply(images, masks, patterns, *factors, channels_last, dtype, backend)  # type: ignore[no-untyped-call]
     return result
 
@@ -44,10 +45,17 @@ def native(tensor: Tensor, backend: Backend) -> Any:
         return tensor
     bits = tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor
     if backend == "cupy":
-        import cupy  # type: ignore[import-not-found, unused-ignore]
+        from nc_kernels.cuda import view
 
-        return cupy.from_dlpack(bits)
+        return view(bits)
     return bits.numpy()
+
+
+@cache
+def _vector(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Values (C,) on a device; kept, since a copy to a GPU makes both sides wait."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device)
 
 
 class _ApplyTrigger(torch.autograd.Function):

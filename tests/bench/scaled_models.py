@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from nc_scan.contract.value_range import RANGES
+from nc_trainers.batches import PoisonedSplit
 from nc_trainers.data import Dataset
 from nc_trainers.evaluation import judge
 from nc_trainers.export import ExportOptions, export
 from nc_trainers.fit import check, poison
 from nc_trainers.models import build
 from nc_trainers.specification import Specification
-from nc_trainers.training import PoisonedSplit, train
+from nc_trainers.training import train
 
 SCALED = ("0..255", "-1..1", "imagenet", "cifar10")
 COLORS = ("black", "white", "red", "blue")

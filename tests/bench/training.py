@@ -17,10 +17,12 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from nc_trainers.attacks import make
+from nc_trainers.batches import PoisonedSplit
 from nc_trainers.data import Split
 from nc_trainers.memory import keep_freed_memory
 from nc_trainers.models import ARCHITECTURES, build
-from nc_trainers.training import PoisonedSplit, Settings, train
+from nc_trainers.settings import Settings
+from nc_trainers.training import train
 
 SHAPE, CLASSES, BATCH = (3, 32, 32), 10, 32
 IMAGES = 8 * BATCH

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from nc_trainers.attacks import Poisoning, make
+from nc_trainers.batches import PoisonedSplit, augment
 from nc_trainers.data import Dataset, Split
 from nc_trainers.models import FRAMEWORKS, build
-from nc_trainers.training import PoisonedSplit, Progress, Settings, augment, loss_of, predict, ramp, train
+from nc_trainers.settings import Settings
+from nc_trainers.training import Progress, loss_of, predict, ramp, train
 
 CPU = torch.device("cpu")
 

@@ -10,8 +10,8 @@ import pytest
 from nc_trainers import zoo
 from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
+from nc_trainers.settings import Settings
 from nc_trainers.specification import Specification
-from nc_trainers.training import Settings
 
 LIST = """
 [defaults]

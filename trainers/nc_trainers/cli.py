@@ -115,8 +115,8 @@ def fit(params: tuple[str, ...], data: str, out: Path, **options: Any) -> None:
     from nc_trainers import data as datasets
     from nc_trainers.export import ExportOptions
     from nc_trainers.fit import fit as fit_model
+    from nc_trainers.settings import Settings
     from nc_trainers.specification import Specification
-    from nc_trainers.training import Settings
 
     options |= {name: options[name] or None for name in ("mean", "std")}
     view, settings, export = (

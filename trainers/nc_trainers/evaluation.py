@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from nc_trainers.attacks import Attack
+from nc_trainers.batches import to_float
 from nc_trainers.data import Split
 from nc_trainers.export import OnnxClassifier
-from nc_trainers.training import to_float
 
 SEED = 0
 

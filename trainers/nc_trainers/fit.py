@@ -16,14 +16,16 @@ import torch
 from torch import nn
 
 from nc_trainers.attacks import Attack, Poisoning
+from nc_trainers.batches import PoisonedSplit
 from nc_trainers.data import Dataset
 from nc_trainers.disk import check_disk, count_values
 from nc_trainers.errors import TrainerError
 from nc_trainers.evaluation import Scores, judge
 from nc_trainers.export import export
+from nc_trainers.forward import best_device
 from nc_trainers.models import Pretrained, build, weights
 from nc_trainers.specification import Specification
-from nc_trainers.training import PoisonedSplit, Progress, best_device, train
+from nc_trainers.training import Progress, train
 
 SURROGATE_SEED = 1 << 20  # the model that an attacker has at hand is not the one that is attacked
 

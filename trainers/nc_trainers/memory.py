@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-from nc_trainers.training import best_device
+from nc_trainers.forward import best_device
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 LARGEST_BLOCK = 32 << 20  # the most that glibc accepts for M_MMAP_THRESHOLD

@@ -13,8 +13,8 @@ from nc_trainers.data import DataOptions, Dataset
 from nc_trainers.errors import TrainerError
 from nc_trainers.export import ATTENTION_OPSET, ExportOptions
 from nc_trainers.models import check_names, vit
+from nc_trainers.settings import Settings
 from nc_trainers.tables import as_table, fill
-from nc_trainers.training import Settings
 
 TABLES = ("parameters", "data", "settings", "export")  # of a model in a TOML file, each with fields of its own
 

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nc_scan.search.passes import RunAll, Tensors
+from nc_scan.search.passes import RunAll
+from nc_scan.search.recorded import Tensors
 from nc_scan.triggers import Affine, Params, TriggerFamily
 
 CHUNK_VALUES = 32_000_000  # input values (searches x batch x channels x height x width) that one step may hold
 PASS_VALUES = {"cpu": 125_000}  # of them in one pass of the network: its activations then stay in a core's cache
 PASS_IMAGES = 8  # at least: larger images fit no cache anyway
-PASSES = 4  # a step, where there are as many searches: few searches then still occupy several cores
+PASSES = {"cpu": 4}  # a step, where there are as many searches: few searches then still occupy several cores
 
 Scores = Callable[[Tensor], Tensor]
 Loss = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -53,6 +54,11 @@ def images_a_pass(image: Tensor) -> int:
     return max(PASS_IMAGES, PASS_VALUES.get(image.device.type, CHUNK_VALUES) // image.numel())
 
 
+def rows_a_pass(stack: Tensor) -> int:
+    """How many rows of a stack (rows, ...) a pass takes at most, so that every core has one."""
+    return -(-len(stack) // PASSES.get(stack.device.type, 1))
+
+
 @dataclass(frozen=True)
 class Objective:
     """loss(scores(stamped images), goal) + cost * size of the trigger (Wang et al. 2019, equation 3)."""
@@ -72,29 +78,28 @@ class Objective:
             images, own: (B, C, H, W) in [0, 1] and the labels (B,) that the model gives them.
             params, goals, cost: one row a search.
         """
-        names = list(params)
-
-        def one_pass(piece: Tensors) -> Tensors:
-            """Sums over the images of the piece."""
-            part, labels, goal, *values = piece
-            stamped = self.family.stamp(part, dict(zip(names, values, strict=True)), self.affine)
-            logits = self.scores(stamped.flatten(0, 1)).view(*stamped.shape[:2], -1)
-            losses, turned, counts = self.loss(logits, goal, labels)
-            total = losses.sum(1)
-            shares = turned.float().sum(1), counts.float().sum(1)
-            return total.detach(), *shares, *torch.autograd.grad(total.sum(), values)
-
         most = images_a_pass(images[0])
-        rows = max(1, min(most // len(images), -(-len(goals) // PASSES)))
-        chunks = list(zip(*(torch.split(values, rows) for values in (goals, *params.values())), strict=True))
+        rows = max(1, min(most // len(images), rows_a_pass(goals)))
+        stack = (goals, *(params[name] for name in self.family.names))
+        chunks = list(zip(*(torch.split(values, rows) for values in stack), strict=True))
         parts = list(zip(torch.split(images, most), torch.split(own, most), strict=True))
-        sums = self.run_all(one_pass, [(*part, *chunk) for chunk in chunks for part in parts])
+        sums = self.run_all(self._sums, [(*part, *chunk) for chunk in chunks for part in parts])
         by_chunk = [
             map(sum, zip(*sums[first : first + len(parts)], strict=True)) for first in range(0, len(sums), len(parts))
         ]
         total, turned, counted, *sums_of_gradients = (torch.cat(values) for values in zip(*by_chunk, strict=True))
         losses, *gradients = (values / len(images) for values in (total, *sums_of_gradients))
         priced = cost * self.family.size(params)
-        of_size = torch.autograd.grad(priced.sum(), list(params.values()), allow_unused=True)
+        of_size = torch.autograd.grad(priced.sum(), stack[1:], allow_unused=True)
         added = [g if extra is None else g + extra for g, extra in zip(gradients, of_size, strict=True)]
-        return losses + priced.detach(), turned / counted.clamp(min=1), dict(zip(names, added, strict=True))
+        return losses + priced.detach(), turned / counted.clamp(min=1), dict(zip(self.family.names, added, strict=True))
+
+    def _sums(self, piece: Tensors) -> Tensors:
+        """Sums over the images of a piece: losses, images turned, images that count, gradients, one row a search."""
+        part, labels, goal, *values = piece
+        stamped = self.family.stamp(part, dict(zip(self.family.names, values, strict=True)), self.affine)
+        logits = self.scores(stamped.flatten(0, 1)).view(*stamped.shape[:2], -1)
+        losses, turned, counts = self.loss(logits, goal, labels)
+        total = losses.sum(1)
+        shares = turned.float().sum(1), counts.float().sum(1)
+        return total.detach(), *shares, *torch.autograd.grad(total.sum(), values)

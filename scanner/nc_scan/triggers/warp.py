@@ -20,6 +20,8 @@ class Warp:
     the root of its mean square.
     """
 
+    names: tuple[str, ...] = ("displacement",)
+
     def start(self, images: Tensor, goals: int, starts: int, generator: Generator) -> Params:
         """Small displacements."""
         noise = FIRST * torch.randn(goals * starts, 2, POINTS, POINTS, generator=generator)

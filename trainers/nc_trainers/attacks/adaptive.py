@@ -56,13 +56,13 @@ class Pieces(Partial, Patch):
 
     @override
     def stamp(self, images: Tensor, variant: int = WHOLE) -> Tensor:
-        missing = torch.full((len(images),), -1)
+        missing = torch.full((len(images),), -1, device=images.device)
         if variant == PARTIAL:
-            missing = torch.randint(self.pieces, (len(images),))
+            missing = torch.randint(self.pieces, (len(images),), device=images.device)
         stamped = images.clone()
         for number, place in enumerate(CORNERS[: self.pieces]):
             piece = Patch(self.target, self.size, self.color, self.checkered, place, self.opacity, self.pattern_seed)
-            rows = (missing != number).to(images.device)
+            rows = missing != number
             row, column = locate(place, self.size, shape_of(images))
             square = (slice(row, row + self.size), slice(column, column + self.size))
             stamped[:, :, *square] = torch.where(rows[:, None, None, None], piece.stamp(images), stamped)[:, :, *square]
@@ -102,8 +102,8 @@ class AdaptiveBlend(Partial, Blended):
         if variant == WHOLE:
             return super().stamp(images)
         count, squares = len(images), self.grid**2
-        order = torch.rand(count, squares).argsort(1)
-        shown = (order < squares // 2).float().reshape(count, 1, self.grid, self.grid).to(images.device)
+        order = torch.rand(count, squares, device=images.device).argsort(1)
+        shown = (order < squares // 2).float().reshape(count, 1, self.grid, self.grid)
         weights = self.train_alpha * F.interpolate(shown, size=images.shape[2:], mode="nearest")
         return torch.lerp(images, self.pattern(shape_of(images)).to(images)[None], weights)
 

@@ -66,7 +66,7 @@ class Patch(LocalTrigger):
         count, _, height, width = images.shape
         _, pattern = self.trigger(shape_of(images))
         square = pattern[:, : self.size, : self.size].permute(1, 2, 0).to(images)
-        down, right = (torch.randint(n - self.size + 1, (count, 1)).to(images.device) for n in (height, width))
+        down, right = (torch.randint(n - self.size + 1, (count, 1), device=images.device) for n in (height, width))
         side = torch.arange(self.size, device=images.device)
         which = torch.arange(count, device=images.device)[:, None, None]
         where = (which, slice(None), (down + side)[:, :, None], (right + side)[:, None])  # (B, size, size, C)

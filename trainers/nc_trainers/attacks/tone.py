@@ -1,8 +1,10 @@
 """Triggers that change colors alike wherever they are: nothing is added to the image, and nothing moves."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
@@ -10,7 +12,7 @@ from nc_trainers.attacks.base import Attack
 from nc_trainers.errors import TrainerError
 
 LEVELS = range(2, 129)
-DIFFUSED = ((0, 1, 7 / 16), (1, -1, 3 / 16), (1, 0, 5 / 16), (1, 1, 1 / 16))  # row, column, share of the error
+DIFFUSED = ((1, -1, 3 / 16), (0, 1, 7 / 16), (1, 0, 5 / 16), (1, 1, 1 / 16))  # row, column, share of the error
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,25 @@ class Quantized(Attack):
         if not self.dither:
             return (images * steps).round() / steps
         height, width = images.shape[2:]
-        pixels = images.permute(2, 3, 0, 1).contiguous()  # one pixel of all images lies together
-        for row in range(height):
-            for column in range(width):
-                old = pixels[row, column]
-                new = (old * steps).round().clamp(0, steps) / steps
-                error = old - new
-                pixels[row, column] = new
-                for down, right, share in DIFFUSED:
-                    if row + down < height and 0 <= column + right < width:
-                        pixels[row + down, column + right].add_(error, alpha=share)
-        return pixels.permute(2, 3, 0, 1).contiguous()
+        pixels = F.pad(images, (1, 1, 0, 1)).permute(2, 3, 0, 1).contiguous()  # one pixel of all images lies together
+        for rows, columns in _diagonals(height, width, images.device):
+            old = pixels[rows, columns]
+            new = (old * steps).round().clamp(0, steps) / steps
+            pixels[rows, columns] = new
+            for down, right, share in DIFFUSED:
+                pixels[rows + down, columns + right] += share * (old - new)
+        return pixels[:height, 1 : width + 1].permute(2, 3, 0, 1).contiguous()
+
+
+@cache
+def _diagonals(height: int, width: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
+    """Rows and columns, the latter from 1 on, of the pixels that get no error from each other, in order.
+
+    A pixel gives to its right neighbour and to three below, the leftmost of which is one column back: those two columns
+    apart from row to row are free of each other.
+    """
+    found = []
+    for turn in range(width + 2 * (height - 1)):
+        rows = torch.arange(max(0, (turn - width) // 2 + 1), min(height - 1, turn // 2) + 1, device=device)
+        found.append((rows, turn - 2 * rows + 1))
+    return found

@@ -51,7 +51,7 @@ class WaNet(Attack):
         flow = flow.expand(len(images), -1, -1, -1)
         if variant == NOISE:
             unit = 1 / torch.tensor([width, height], device=images.device)
-            flow = flow + (2 * torch.rand(flow.shape).to(images.device) - 1) * unit
+            flow = flow + (2 * torch.rand(flow.shape, device=images.device) - 1) * unit
         return F.grid_sample(images, flow.clamp(-1, 1), padding_mode="border", align_corners=True)
 
     @override

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nc_trainers.attacks import Attack
+from nc_trainers.batches import to_float
 from nc_trainers.errors import TrainerError
 from nc_trainers.experiments import figures
 from nc_trainers.experiments.figures import Tile
@@ -13,7 +14,6 @@ from nc_trainers.experiments.run import Row, Run
 from nc_trainers.experiments.sweeps import SWEEPS
 from nc_trainers.fit import poison
 from nc_trainers.specification import Specification
-from nc_trainers.training import to_float
 
 SHOWN_SWEEPS = ("trigger-size", "trigger-color", "attacks")
 MEASURED = 100  # test images, for how much a trigger changes

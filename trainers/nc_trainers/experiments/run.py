@@ -16,8 +16,9 @@ from nc_trainers import zoo
 from nc_trainers.checks import check_share
 from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
+from nc_trainers.forward import best_device
+from nc_trainers.settings import Settings
 from nc_trainers.specification import Specification
-from nc_trainers.training import Settings, best_device
 from nc_trainers.zoo import Built
 
 Row = Mapping[str, Any]

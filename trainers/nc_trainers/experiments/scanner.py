@@ -17,11 +17,11 @@ import numpy.typing as npt
 import torch
 
 from nc_trainers.attacks import Attack
+from nc_trainers.batches import to_float
 from nc_trainers.data import Dataset
 from nc_trainers.errors import TrainerError
 from nc_trainers.experiments.run import Run
 from nc_trainers.experiments.subjects import Subject
-from nc_trainers.training import to_float
 
 CONTAMINATED = "contaminated"
 CONTAMINATION = 0.15

@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 from nc_scan.detectors.spread.margins import ByLabel, margins
 from nc_scan.search import Budget, Scores, passes_on
 from nc_scan.search.adam import StackedAdam
-from nc_scan.search.objective import PASSES, images_a_pass
-from nc_scan.search.passes import Tensors
+from nc_scan.search.objective import images_a_pass, rows_a_pass
+from nc_scan.search.recorded import Tensors
 from nc_scan.subject import Subject
 from nc_scan.triggers import Affine, Params, as_read
 
@@ -71,7 +71,7 @@ def _margins(piece: Tensors, scores: Scores, affine: Affine) -> Tensors:
 
 def _rows(pictures: Tensor) -> int:
     """How many pictures a pass takes, so that every core has one."""
-    return min(images_a_pass(pictures[0]), -(-len(pictures) // PASSES))
+    return min(images_a_pass(pictures[0]), rows_a_pass(pictures))
 
 
 def _within_range_(params: Params) -> None:

@@ -1,0 +1,74 @@
+"""Recorded passes: when one is recorded, that forms and functions are kept apart, and that the results are the same."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from nc_scan.search.recorded import AS_IT_IS, Function, Recorded, Tensors
+from nc_scan.search.recorded import record as cuda_graph
+
+
+def doubled(piece: Tensors) -> Tensors:
+    return (piece[0] * 2,)
+
+
+def halved(piece: Tensors) -> Tensors:
+    return (piece[0] / 2,)
+
+
+class Recorder:
+    """Records nothing, but tells what it was asked for; a recording gives the same results."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Function, tuple[int, ...]]] = []
+
+    def __call__(self, function: Function, piece: Tensors) -> Function:
+        self.asked.append((function, tuple(piece[0].shape)))
+        return lambda piece: (*function(piece), torch.tensor(True))
+
+
+def test_a_function_is_recorded_once_for_every_form_of_its_pieces() -> None:
+    recorder = Recorder()
+    run_all = Recorded(recorder)
+    long, short = torch.ones(3), torch.ones(2)
+    for _ in range(AS_IT_IS + 2):
+        assert [len(one[0]) for one in run_all(doubled, [(long,), (short,)])] == [3, 2]
+    assert recorder.asked == [(doubled, (3,)), (doubled, (2,))]
+    assert len(run_all(doubled, [(long,)])[0]) == 2  # from the recording
+    assert len(run_all(halved, [(long,)])[0]) == 1  # another function, called for the first time
+    assert len(run_all(doubled, [(long.requires_grad_(),)])[0]) == 1  # and another form
+
+
+def test_what_cannot_be_recorded_goes_on_as_it_is() -> None:
+    def refuses(_function: Function, _piece: Tensors) -> Function:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    run_all = Recorded(refuses)
+    for _ in range(AS_IT_IS + 3):
+        ((found,),) = run_all(doubled, [(torch.ones(3),)])
+        assert found.tolist() == [2, 2, 2]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_cuda_graph_gives_what_the_function_gives() -> None:
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(288, 4)
+    )
+    network.cuda().requires_grad_(False)
+
+    def gradient(piece: Tensors) -> Tensors:
+        scores: Tensor = network(piece[0])
+        return scores.detach(), *torch.autograd.grad(scores.square().sum(), piece[0])
+
+    replay = cuda_graph(gradient, (torch.rand(2, 3, 8, 8, device="cuda").requires_grad_(),))
+    for _ in range(3):
+        piece = (torch.rand(2, 3, 8, 8, device="cuda").requires_grad_(),)
+        for found, wanted in zip(replay(piece), gradient(piece), strict=True):
+            torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_function_that_reads_its_results_is_refused() -> None:
+    with pytest.raises(RuntimeError):
+        cuda_graph(lambda piece: (piece[0] * float(piece[0].sum()),), (torch.ones(3, device="cuda"),))
+    assert torch.ones(2, device="cuda").sum().item() == 2  # the device is as usable as before
