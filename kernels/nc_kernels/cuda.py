@@ -11,10 +11,8 @@ from nc_kernels.memory import contiguous, runs
 SOURCE = Path(__file__).with_name("kernels.cu")
 THREADS = 256
 _TYPES = {"float32": "float", "float64": "double", "float16": "float16", "uint16": "bfloat16"}
-KERNELS = (
-    *(f"{name}_{t}_{u}" for name in ("blend", "blend_backward") for t in ("float", "double") for u in _TYPES.values()),
-    "mad_float",
-    "mad_double",
+KERNELS = tuple(
+    f"{name}_{t}_{u}" for name in ("blend", "blend_backward") for t in ("float", "double") for u in _TYPES.values()
 )
 
 
@@ -38,13 +36,6 @@ def blend_backward(
     shape = np.int64(labels), np.int64(count), np.int64(channels), np.int64(height * width)
     name = f"blend_backward_{_type(images)}_{_type(grad)}"
     launch(name, labels * height * width, (*arrays, *shape, _last(x, channels), _last(g, channels)))
-
-
-def mad(values: Any, median: Any, deviation: Any) -> None:
-    """See `reference.mad`."""
-    rows, columns = values.shape
-    by_column = contiguous(values.T)
-    launch(f"mad_{_type(values)}", rows, (by_column, median, deviation, np.int64(rows), np.int64(columns)))
 
 
 def launch(name: str, threads: int, arguments: tuple[Any, ...]) -> None:

@@ -1,4 +1,4 @@
-// Trigger application and median statistics. Compiled by NVRTC through CuPy (cuda.py), by nvcc, and as plain C++ by the
+// Trigger application. Compiled by NVRTC through CuPy (cuda.py), by nvcc, and as plain C++ by the
 // tests; hence no headers, no vendor types and no shared memory. 16-bit floats are their bits in unsigned short.
 // An image is planar, at [channel * pixels + pixel], or channels last, at [pixel * channels + channel].
 
@@ -88,68 +88,6 @@ __device__ void blend_backward(const Grad* grad, const T* images, const T* masks
     grad_masks[number] = grad_mask;
 }
 
-// Floats as integers in the same order, and back: a negative float is stored as sign and magnitude.
-__device__ inline int flip(int bits) { return bits < 0 ? bits ^ 0x7FFFFFFF : bits; }
-__device__ inline long long flip(long long bits) { return bits < 0 ? bits ^ 0x7FFFFFFFFFFFFFFFLL : bits; }
-template <typename T> struct key_of;
-template <> struct key_of<float> { typedef int type; };
-template <> struct key_of<double> { typedef long long type; };
-template <typename T> __device__ inline typename key_of<T>::type to_key(T value) {
-    union { T value; typename key_of<T>::type bits; } both;
-    both.value = value;
-    return flip(both.bits);
-}
-template <typename T> __device__ inline T from_key(typename key_of<T>::type key) {
-    union { T value; typename key_of<T>::type bits; } both;
-    both.bits = flip(key);
-    return both.value;
-}
-
-// The median of |v - center| over the column's rows, or of v itself. The interval that holds the middle value shrinks to
-// values of the data from both sides: below the bound, above it.
-template <typename T>
-__device__ T median_of(const T* column, index_t n, index_t stride, T center, bool absolute) {
-    typedef typename key_of<T>::type key_t;
-    key_t low = 0, high = 0;
-    for (index_t i = 0; i < n; ++i) {
-        T value = absolute ? (column[i * stride] > center ? column[i * stride] - center : center - column[i * stride])
-                           : column[i * stride];
-        if (value != value) return value;
-        key_t key = to_key(value);
-        if (i == 0 || key < low) low = key;
-        if (i == 0 || key > high) high = key;
-    }
-    key_t first = low, top = high, upper = high;
-    index_t rank = (n - 1) / 2;
-    for (bool found = false;;) {
-        found = low == high;
-        key_t bound = found ? low : (low & high) + ((low ^ high) >> 1), at_most = low, above = top;
-        index_t not_above = 0;
-        for (index_t i = 0; i < n; ++i) {
-            T value = absolute
-                ? (column[i * stride] > center ? column[i * stride] - center : center - column[i * stride])
-                : column[i * stride];
-            key_t key = to_key(value);
-            if (key <= bound) { ++not_above; if (key > at_most) at_most = key; }
-            else if (key < above) above = key;
-        }
-        if (found) { first = low; upper = n % 2 == 1 || not_above > rank + 1 ? low : above; break; }
-        if (rank < not_above) high = at_most; else low = above;
-    }
-    T a = from_key<T>(first), b = from_key<T>(upper);
-    return a == b ? a : a / 2 + b / 2;
-}
-
-// values (N, rows): a thread takes one column, so that neighbours read neighbours.
-template <typename T>
-__device__ void mad(const T* values, T* median, T* deviation, index_t rows, index_t n) {
-    index_t row = thread_number();
-    if (row >= rows) return;
-    T center = median_of<T>(values + row, n, rows, 0, false);
-    median[row] = center;
-    deviation[row] = median_of<T>(values + row, n, rows, center, true);
-}
-
 #define TRIGGER(T, U)                                                                                                   \
     extern "C" __global__ void blend_##T##_##U(const T* images, const T* masks, const T* patterns, const T* scale,      \
                                                const T* offset, U* out, index_t labels, index_t count,                  \
@@ -164,10 +102,6 @@ __device__ void mad(const T* values, T* median, T* deviation, index_t rows, inde
         blend_backward<T, U>(grad, images, masks, patterns, scale, grad_masks, grad_patterns, labels, count, channels,  \
                              pixels, images_last, grad_last);                                                           \
     }
-#define STATISTICS(T)                                                                                                   \
-    extern "C" __global__ void mad_##T(const T* values, T* median, T* deviation, index_t rows, index_t n) {             \
-        mad<T>(values, median, deviation, rows, n);                                                                     \
-    }
 
 TRIGGER(float, float)
 TRIGGER(float, double)
@@ -177,5 +111,3 @@ TRIGGER(double, float)
 TRIGGER(double, double)
 TRIGGER(double, float16)
 TRIGGER(double, bfloat16)
-STATISTICS(float)
-STATISTICS(double)

@@ -90,18 +90,6 @@ def test_blend_equals_the_reference(
         np.testing.assert_allclose(found, wanted, rtol=close, atol=close)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("columns", [1, 2, 3, 10, 43, 100])
-def test_mad_equals_the_reference(on_cpu: Any, columns: int, dtype: type) -> None:
-    values = np.random.default_rng(columns).normal(size=(40, columns)).astype(dtype)
-    values[3:6] = np.round(values[3:6])
-    values[7, 0], values[8, 0], values[9, :], values[10, ::2] = np.nan, np.inf, np.inf, -np.inf
-    found, wanted = np.empty((2, 2, 40), dtype)
-    on_cpu.mad(values, *found)
-    reference.mad(values, *wanted)
-    np.testing.assert_allclose(found, wanted, rtol=4 * np.finfo(dtype).eps)
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])

@@ -25,7 +25,7 @@ SMALL_VALUES = {
     "trigger-color": "red",
     "injection-rate": "0.15",
     "target-label": "0,1",
-    "attacks": "wanet,source-specific,clean-label",
+    "attacks": "wanet,source-specific,all-to-all,clean-label",
     "detection": "1",
     "detection-by-target": "0",
     "masks": "0,clean",

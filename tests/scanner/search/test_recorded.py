@@ -6,6 +6,7 @@ from torch import Tensor
 
 from nc_scan.search.recorded import AS_IT_IS, Function, Recorded, Tensors
 from nc_scan.search.recorded import record as cuda_graph
+from nc_scan.triggers import Affine, Patch
 
 
 def doubled(piece: Tensors) -> Tensors:
@@ -51,19 +52,22 @@ def test_what_cannot_be_recorded_goes_on_as_it_is() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_cuda_graph_gives_what_the_function_gives() -> None:
-    network = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(288, 4)
-    )
-    network.cuda().requires_grad_(False)
+    nn, images = torch.nn, torch.rand(2, 3, 8, 8, device="cuda")
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 4)).cuda().requires_grad_(False)
 
-    def gradient(piece: Tensors) -> Tensors:
-        scores: Tensor = network(piece[0])
-        return scores.detach(), *torch.autograd.grad(scores.square().sum(), piece[0])
+    def gradients(piece: Tensors) -> Tensors:
+        stamped = Patch().stamp(images, dict(zip(Patch.names, piece, strict=True)), Affine((2.0,), (-1.0,)))
+        scores: Tensor = network(stamped.flatten(0, 1))
+        return scores.detach(), *torch.autograd.grad(scores.square().sum(), piece)
 
-    replay = cuda_graph(gradient, (torch.rand(2, 3, 8, 8, device="cuda").requires_grad_(),))
+    def triggers() -> Tensors:
+        masks, patterns = torch.rand(5, 1, 8, 8, device="cuda"), torch.rand(5, 3, 8, 8, device="cuda")
+        return masks.requires_grad_(), patterns.requires_grad_()
+
+    replay = cuda_graph(gradients, triggers())
     for _ in range(3):
-        piece = (torch.rand(2, 3, 8, 8, device="cuda").requires_grad_(),)
-        for found, wanted in zip(replay(piece), gradient(piece), strict=True):
+        piece = triggers()
+        for found, wanted in zip(replay(piece), gradients(piece), strict=True):
             torch.testing.assert_close(found, wanted)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nc_trainers.attacks import ATTACKS
 from nc_trainers.experiments import figures
 from nc_trainers.experiments.run import Run
 from nc_trainers.experiments.subjects import CLEAN
@@ -106,8 +107,9 @@ def sweep(run: Run, architectures: Sequence[str]) -> None:
     """
     plan = SWEEPS[run.name]
     values = (CLEAN, *run.chosen(plan.values))
+    labels = len(run.dataset.classes)
     models = {
-        f"{architecture}, {plan.axis} {value}": _specification(plan, run.base, architecture, value)
+        f"{architecture}, {plan.axis} {value}": _for_labels(_specification(plan, run.base, architecture, value), labels)
         for architecture in architectures
         for value in values
     }
@@ -137,3 +139,11 @@ def leading(architectures: Sequence[str]) -> str:
 def _specification(plan: Sweep, base: Specification, architecture: str, value: Any) -> Specification:
     base = base.with_architecture(architecture)
     return base.without_attack() if value == CLEAN else plan.vary(base, value)
+
+
+def _for_labels(specification: Specification, labels: int) -> Specification:
+    """The specification with the number of labels told to an attack that asks for it."""
+    attack = ATTACKS.get(specification.attack)
+    if attack is None or "classes" not in attack.__dataclass_fields__:
+        return specification
+    return replace(specification, parameters={"classes": labels, **specification.parameters})

@@ -34,7 +34,7 @@ class PatchSearch:
 
     def cost(self, subject: Subject) -> int:
         """That of the search, with the least number of suspects."""
-        return foreseen_passes(self.settings, subject.contract.labels, subject.contract.size)
+        return foreseen_passes(self._thorough(subject), subject.contract.labels, subject.contract.size)
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The evidence of every label; which of it counts is for the verdict to say."""
@@ -73,16 +73,21 @@ class PatchSearch:
         short_look = "the likeliest by a short look at all of them"
         reason = f"{len(found)} of {labels} labels were searched for: {short_look}, and {len(drawn)} drawn at random"
         counts = {"labels": float(labels), "labels_searched": float(len(found)), "labels_drawn": float(len(drawn))}
-        gave_up = "" if settings is self.settings else f"time was short: {reason}"
+        gave_up = "" if settings == self._thorough(subject) else f"time was short: {reason}"
         return dataclasses.replace(evidence, reason=reason, statistics=counts, gave_up=gave_up)
+
+    def _thorough(self, subject: Subject) -> PatchSettings:
+        """The settings where time does not count."""
+        return self.settings.for_images(subject.contract.labels, subject.contract.size)
 
     def _planned(self, subject: Subject, budget: Budget) -> PatchSettings | None:
         """The settings that there is time for, None where there is none."""
+        thorough = self._thorough(subject)
         if budget.affordable is None:
-            return self.settings
+            return thorough
         contract = subject.contract
         passes = partial(foreseen_passes, labels=contract.labels, size=contract.size)
-        planned = self.settings.affordable(contract.labels, passes, budget.affordable)
+        planned = thorough.affordable(contract.labels, passes, budget.affordable)
         if planned is not None:
             budget.foresee(passes(planned) - self.cost(subject))
         return planned

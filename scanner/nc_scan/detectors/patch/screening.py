@@ -30,7 +30,12 @@ class BlockEffects(NamedTuple):
     @property
     def nearest(self) -> Tensor:
         """The mean log probability of each label (labels,) under the block that raises it most."""
-        return self.plain + self.change.flatten(0, 1).amax(0)
+        return self.plain + self.most_moved
+
+    @property
+    def most_moved(self) -> Tensor:
+        """By how much the block that raises each label (labels,) most does."""
+        return self.change.flatten(0, 1).amax(0)
 
 
 def screened_images(channels: int, height: int, width: int, probes: int = PROBES) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from nc_scan.search import Round, Rung, SearchSettings, race_passes
 
-BATCH = 4  # probes a step in the first rung of a race
+LARGE = 96 * 96  # pixels; images of more of them are searched lightly where there are many labels, too
+LIGHT = (Round(20, 3, 8), Round(90, 1, 8))
+LIGHT_POLISH = (Round(80, 1, 16),)
 
 
 @dataclass(frozen=True)
@@ -20,20 +22,18 @@ class Shortlist:
     Attributes:
         many: models with more labels than this have a shortlist; in others every label is searched in full.
         drawn: so many labels, drawn at random, are on it: what is usual for this model is told by them.
-        raced: so many come from a race of all labels.
-        nearest: and so many are those that a single block brings nearest.
-        first: image passes of the race's first rung, all labels together, as far as they are few.
-        steps: fewest and most steps that each label takes in it.
-        rungs: the ones after it.
+        considered: so many labels that a single block brings nearest run a race, and as many that one moves most.
+        raced: so many of them come from the race.
+        nearest: and so many are those that a block brings nearest.
+        rungs: of the race.
     """
 
     many: int = 48
     drawn: int = 10
-    raced: int = 12
-    nearest: int = 4
-    first: int = 20_000
-    steps: tuple[int, int] = (4, 30)
-    rungs: tuple[Rung, ...] = (Rung(16, 8, 4), Rung(16, 8, 4))
+    considered: int = 48
+    raced: int = 8
+    nearest: int = 2
+    rungs: tuple[Rung, ...] = (Rung(16, 8, 4), Rung(24, 8, 3))
 
     @property
     def searched(self) -> int:
@@ -44,14 +44,9 @@ class Shortlist:
         """The labels drawn at random, of so many."""
         return sorted(torch.randperm(labels, generator=generator)[: self.drawn].tolist())
 
-    def race(self, labels: int) -> tuple[Rung, ...]:
-        """The race of so many labels: the fewer they are, the longer it is before the first of them go."""
-        fewest, most = self.steps
-        return (Rung(max(fewest, min(most, self.first // (BATCH * labels))), BATCH, 4), *self.rungs)
-
     def race_passes(self, labels: int) -> int:
-        """How many image passes the race of so many labels takes."""
-        return race_passes(labels, self.race(labels), self.raced)
+        """How many image passes the race takes at most, of so many labels."""
+        return race_passes(min(labels, 2 * self.considered), self.rungs, self.raced)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +77,17 @@ class PatchSettings(SearchSettings):
         """How they are chosen among so many labels, None where all are searched in full."""
         return self.shortlist if self.shortlist and labels > self.shortlist.many else None
 
+    def for_images(self, labels: int, size: Sequence[int]) -> PatchSettings:
+        """The same for models of so many labels and images of that size (C, H, W): many of both are searched lightly.
+
+        There a pass takes a hundred times as long as on small images, and so do the labels that tell what is usual.
+        """
+        choice = self.shortlist_for(labels)
+        if choice is None or size[1] * size[2] <= LARGE:
+            return self
+        lighter = dataclasses.replace(choice, drawn=6, considered=32, raced=4, nearest=1)
+        return dataclasses.replace(self, rounds=LIGHT, polish=LIGHT_POLISH, shortlist=lighter)
+
     def affordable(self, labels: int, passes: Callable[[PatchSettings], int], most: int) -> PatchSettings | None:
         """The most thorough of these and cheaper settings that takes at most so many image passes, None if none does.
 
@@ -92,7 +98,7 @@ class PatchSettings(SearchSettings):
         if self.guided and self.shortlist:
             fewer = dataclasses.replace(self.shortlist, many=0)
             fewest = dataclasses.replace(
-                fewer, drawn=3, raced=3, nearest=1, steps=(4, 10), rungs=self.shortlist.rungs[:1]
+                fewer, drawn=3, considered=16, raced=3, nearest=1, rungs=self.shortlist.rungs[:1]
             )
             shorter = (Round(20, 3, 8), Round(60, 1, 8))
             choices.append(dataclasses.replace(self, shortlist=fewer))

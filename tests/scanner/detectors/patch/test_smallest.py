@@ -216,6 +216,33 @@ def test_of_many_labels_the_planted_ones_are_on_the_shortlist() -> None:
     assert budget.spent < 0.7 * everything
 
 
+def test_only_labels_that_blocks_bring_near_or_move_run_the_race() -> None:
+    seen: list[int] = []
+
+    def spied(images: Tensor) -> Tensor:
+        seen.append(len(images))
+        return crowd(images)
+
+    assert ADAPTIVE.shortlist is not None
+    few = dataclasses.replace(ADAPTIVE.shortlist, considered=4)
+    short = dataclasses.replace(ADAPTIVE, shortlist=few, suspects=0, polish=())
+    found = search(spied, range(MANY), settings=short)
+    assert {one.goal for one in sorted(found, key=lambda one: one.rank)[:2]} == set(TARGETS)
+    assert sum(seen) <= 1.5 * foreseen_passes(short, MANY, (3, SIDE, SIDE))
+
+
+@pytest.mark.parametrize(
+    ("labels", "side", "lightly"), [(1000, 224, True), (1000, 64, False), (10, 224, False), (49, 97, True)]
+)
+def test_many_labels_on_large_images_are_searched_lightly(labels: int, side: int, lightly: bool) -> None:
+    size = (3, side, side)
+    planned = ADAPTIVE.for_images(labels, size)
+    assert (planned != ADAPTIVE) == lightly
+    assert planned.for_images(labels, size) == planned
+    if lightly:
+        assert foreseen_passes(planned, labels, size) < 0.6 * foreseen_passes(ADAPTIVE, labels, size)
+
+
 def test_labels_that_were_drawn_are_searched_in_any_case() -> None:
     few = dataclasses.replace(ADAPTIVE, rounds=(Round(4, 2, 4),), suspects=0, polish=())
     generator, drawn = torch.Generator().manual_seed(0), (3, 5, 59)
