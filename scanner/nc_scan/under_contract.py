@@ -109,7 +109,9 @@ def scan_under_contract(
     if PatchSearch.name in decision.found_by:
         other = probes_of_another_kind(model.images, subject.deployed_scores, probes)
         if other is not None:
-            evidence.append(ask(Agreement(), subject, other, parity, seed, clock, progress, limit))
+            searched = next(one.labels for one in evidence if one.detector == PatchSearch.name)
+            again = Agreement({label.label: label.drawn for label in searched})
+            evidence.append(ask(again, subject, other, parity, seed, clock, progress, limit))
             decision = decide(evidence, contract, judgement, doubts)
     weighed = tuple(
         dataclasses.replace(one, p_value=p_value) for one, p_value in zip(evidence, decision.p_values, strict=True)

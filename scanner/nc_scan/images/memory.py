@@ -6,9 +6,9 @@ import math
 
 Size = tuple[int, int, int]  # channels, height, width
 
-MOST_VALUES = 2560 * 3 * 224 * 224  # of all images together: 1.5 GB as float32
+MOST_VALUES = 2560 * 3 * 112 * 112  # of all images together: 385 MB as float32
 
 
 def affordable(size: Size) -> int:
-    """How many images of that size hold at most 385 million values together."""
+    """How many images of that size hold at most 96 million values together."""
     return MOST_VALUES // math.prod(size)

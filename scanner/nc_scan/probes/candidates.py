@@ -37,8 +37,8 @@ class Candidates:
 def synthetic_candidates(kind: str, size: Size, rng: np.random.Generator) -> Candidates:
     """Images of a kind in `nc_scan.images.synthetic`, twice as many as are kept.
 
-    1,024 serve the search and 256 are held out, up to 224 x 224 x 3 values an image; of larger images fewer, so that
-    all that are made take 1.5 GB, but 64 and 32 at least.
+    1,024 serve the search and 256 are held out, up to 112 x 112 x 3 values an image; of larger images fewer, so that
+    all that are made take 385 MB, but 64 and 32 at least: 256 and 64 of 224 x 224 pixels.
     """
     search, held_out = _counts(size)
     kept = search + held_out

@@ -9,8 +9,9 @@ class Agreement(PatchSearch):
     """A second opinion on what the patch search found.
 
     A planted trigger works on any image. A label that stands out because the images of one kind happen to lie near it
-    does not stand out on those of another. Asked only where the patch search found something, so that clean models
-    cost nothing; the verdict holds both against each other. Its silence speaks about nothing of its own.
+    does not stand out on those of another. Of many labels those are searched for that were before. Asked only where the
+    patch search found something, so that clean models cost nothing; the verdict holds both against each other. Its
+    silence speaks about nothing of its own.
     """
 
     name = "agreement"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -24,7 +25,11 @@ from nc_scan.subject import Subject
 
 
 class PatchSearch:
-    """The smallest patch of every label (Wang et al. 2019), with a cost weight that follows the success."""
+    """The smallest patch of every label (Wang et al. 2019), with a cost weight that follows the success.
+
+    Where the labels are many and some are `known` from an earlier search, each with whether it was drawn at random,
+    those are searched for, and no others are looked at.
+    """
 
     name = "patch"
     title = "the smallest patch of every label"
@@ -32,9 +37,15 @@ class PatchSearch:
     needs_gradients = True
     settings: ClassVar[PatchSettings] = ADAPTIVE
 
+    def __init__(self, known: Mapping[int, bool] | None = None) -> None:
+        self.known = known
+
     def cost(self, subject: Subject) -> int:
         """That of the search, with the least number of suspects."""
-        return foreseen_passes(self._thorough(subject), subject.contract.labels, subject.contract.size)
+        settings, labels = self._thorough(subject), subject.contract.labels
+        if self.known and settings.shortlist_for(labels):
+            labels = len(self.known)
+        return foreseen_passes(settings, labels, subject.contract.size)
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The evidence of every label; which of it counts is for the verdict to say."""
@@ -44,13 +55,18 @@ class PatchSearch:
             least = f"the search takes about {self.cost(subject):,} image passes"
             return Evidence(self.name, covers, not_run=f"{least}, there is time for {budget.affordable:,}")
         choice = settings.shortlist_for(labels)
-        drawn = choice.draw(labels, generator) if choice else range(labels)
+        searched: Sequence[int] = range(labels)
+        drawn: Sequence[int] = searched
+        if choice and self.known:
+            searched, drawn = list(self.known), [label for label, at_random in self.known.items() if at_random]
+        elif choice:
+            drawn = choice.draw(labels, generator)
         scores = at_common_scale(subject, probes.search)
         images = torch.from_numpy(probes.search).to(subject.device)
         patches = smallest_patches(
             scores,
             images,
-            range(labels),
+            searched,
             settings,
             affine=subject.affine,
             generator=generator,

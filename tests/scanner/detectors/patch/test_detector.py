@@ -1,0 +1,61 @@
+"""Which labels are searched for: all, a shortlist of many, or those of an earlier search."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nc_scan.detectors.patch import Agreement, PatchSearch, detector
+from nc_scan.probes import ProbeSet
+from nc_scan.search import Budget
+from nc_scan.triggers import UNCHANGED
+
+SIDE, MANY, FEW = 8, 300, 10
+KNOWN = {7: True, 11: False, 250: True}
+
+
+class Asked(Exception):
+    """The labels that would have been searched for, and those of them that were drawn at random."""
+
+
+def asked(scores: Any, images: Any, labels: Any, settings: Any, *, drawn: Any, **_: Any) -> None:  # noqa: ARG001
+    raise Asked(list(labels), list(drawn))
+
+
+def subject_of(labels: int) -> Any:
+    contract = SimpleNamespace(labels=labels, size=(3, SIDE, SIDE))
+    return SimpleNamespace(contract=contract, device=torch.device("cpu"), affine=UNCHANGED, scores=None)
+
+
+@pytest.mark.parametrize(
+    ("search", "labels", "wanted", "drawn"),
+    [
+        (PatchSearch(), FEW, range(FEW), FEW),
+        (PatchSearch(), MANY, range(MANY), 10),
+        (Agreement(KNOWN), FEW, range(FEW), FEW),
+        (Agreement(KNOWN), MANY, KNOWN, 2),
+    ],
+    ids=["few", "many", "few again", "many again"],
+)
+def test_of_many_labels_those_of_an_earlier_search_are_searched_for_again(
+    search: PatchSearch, labels: int, wanted: Any, drawn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector, "smallest_patches", asked)
+    monkeypatch.setattr(detector, "at_common_scale", lambda subject, _: subject.scores)
+    images, own = np.zeros((4, 3, SIDE, SIDE), np.float32), np.zeros(4, np.int64)
+    probes = ProbeSet("noise", images, own, images, own, own)
+    with pytest.raises(Asked) as told:
+        search.run(subject_of(labels), probes, Budget(), torch.Generator().manual_seed(0))
+    assert told.value.args[0] == list(wanted)
+    assert len(told.value.args[1]) == drawn
+    assert set(told.value.args[1]) <= set(wanted)
+
+
+def test_another_look_at_few_of_many_labels_costs_little() -> None:
+    many = subject_of(MANY)
+    assert Agreement(KNOWN).cost(many) < 0.3 * PatchSearch().cost(many)
+    assert Agreement(KNOWN).cost(subject_of(FEW)) == PatchSearch().cost(subject_of(FEW))
