@@ -34,19 +34,26 @@ class Recording:
         return tuple(values.clone() for values in self.written)
 
 
-def record(function: Function, piece: Tensors) -> Recording:
-    """Records `function` for pieces of the form of this one. Raises RuntimeError where it waits for the GPU."""
-    read = tuple(values.detach().clone().requires_grad_(values.requires_grad) for values in piece)
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    graph = torch.cuda.CUDAGraph()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_UP):
-            function(read)
-    torch.cuda.current_stream().wait_stream(stream)
-    with torch.cuda.graph(graph, stream=stream):
-        written = function(read)
-    return Recording(graph, read, written)
+class Recorder:
+    """Makes recordings that work in the same memory: one runs at a time, and its results are copied at once."""
+
+    def __init__(self) -> None:
+        self._memory: Any = None
+
+    def __call__(self, function: Function, piece: Tensors) -> Recording:
+        """Records `function` for pieces of the form of this one. Raises RuntimeError where it waits for the GPU."""
+        self._memory = self._memory or torch.cuda.graph_pool_handle()
+        read = tuple(values.detach().clone().requires_grad_(values.requires_grad) for values in piece)
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        graph = torch.cuda.CUDAGraph()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                function(read)
+        torch.cuda.current_stream().wait_stream(stream)
+        with torch.cuda.graph(graph, pool=self._memory, stream=stream):
+            written = function(read)
+        return Recording(graph, read, written)
 
 
 class Recorded:
@@ -56,8 +63,8 @@ class Recorded:
     reads results while it runs, goes on as it is: the results are the same.
     """
 
-    def __init__(self, record: Callable[[Function, Tensors], Function] = record) -> None:
-        self._record = record
+    def __init__(self, record: Callable[[Function, Tensors], Function] | None = None) -> None:
+        self._record = record or Recorder()
         self._calls: Counter[Any] = Counter()
         self._recordings: dict[Any, Function] = {}
 
