@@ -3,7 +3,8 @@
     python examples/zoo_spec.py > examples/zoo.toml
     python examples/zoo_spec.py --full > zoo-full.toml
 
-The second list is for a GPU: the same models with other seeds, trained on all of the data and for as long as it takes.
+The second list is for a GPU: the same models with other seeds and names, from all of the data, twelve epochs each;
+where a tenth of the data or two epochs are what a model is about, they stay.
 
 Models alternate between clean and backdoored and between the parts "fit" and "judge"; data sets, architectures,
 attacks, look-alikes and forms of export come from decks that are dealt out before they are shuffled again, so that the
@@ -324,9 +325,11 @@ def toml(value: Any) -> str:
 
 if __name__ == "__main__":
     print("# Written by examples/zoo_spec.py, which says what is in it; change that.\n#")
-    print("#     nc-train zoo examples/zoo.toml --data cifar10=PATH --data gtsrb=PATH --data mnist=PATH --out DIR")
-    for name, short in models():
-        table = in_full(short) if "--full" in sys.argv else short
+    full = "--full" in sys.argv
+    file, prefix = ("zoo-full.toml", "full-") if full else ("examples/zoo.toml", "")
+    print(f"#     nc-train zoo {file} --data cifar10=PATH --data gtsrb=PATH --data mnist=PATH --out DIR")
+    for short_name, short in models():
+        name, table = prefix + short_name, in_full(short) if full else short
         print(f'\n[[model]]\nname = "{name}"')
         for field, value in table.items():
             if value != {}:

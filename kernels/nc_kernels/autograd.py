@@ -51,6 +51,11 @@ def native(tensor: Tensor, backend: Backend) -> Any:
     return bits.numpy()
 
 
+def _in_runs(tensor: Tensor) -> Tensor:
+    """(..., C, H, W) planar or channels last, as kernels read it; where it is neither, torch copies it on its stream."""
+    return tensor if tensor.is_contiguous() or tensor.movedim(-3, -1).is_contiguous() else tensor.contiguous()
+
+
 @cache
 def _vector(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
     """Values (C,) on a device; kept, since a copy to a GPU makes both sides wait."""
@@ -74,7 +79,8 @@ class _ApplyTrigger(torch.autograd.Function):
         ctx.save_for_backward(images, masks, patterns, scale)
         ctx.backend = backend
         out = _empty((len(masks), *images.shape), dtype, images.device, channels_last)
-        load(backend).blend(*(native(t, backend) for t in (images, masks, patterns, scale, offset, out)))
+        arrays = (_in_runs(images), masks.contiguous(), patterns.contiguous(), scale, offset, out)
+        load(backend).blend(*(native(t, backend) for t in arrays))
         return out
 
     @staticmethod
@@ -85,7 +91,7 @@ class _ApplyTrigger(torch.autograd.Function):
             torch.empty_like(masks, memory_format=torch.contiguous_format),
             torch.empty_like(patterns, memory_format=torch.contiguous_format),
         )
-        arrays = (grad, images, masks, patterns, scale, *results)
+        arrays = (_in_runs(grad), _in_runs(images), masks.contiguous(), patterns.contiguous(), scale, *results)
         load(ctx.backend).blend_backward(*(native(t, ctx.backend) for t in arrays))
         return None, *results, None, None, None, None, None
 

@@ -1,7 +1,7 @@
 """What a network is trained on: batches drawn, moved about and stamped on the device where it is trained.
 
-The trigger is stamped on each batch after augmentation, so that flips and shifts never move it. Nothing here makes a
-GPU wait for the processor: draws and choices are made on the device.
+The trigger is stamped on each batch after augmentation, so that flips and shifts never move it. Draws and choices are
+made on the device, too.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,10 @@ class PoisonedSplit:
             yield self._stamp(images, self.variants[chosen]), self.labels[chosen]
 
     def _stamp(self, images: Tensor, variants: Tensor) -> Tensor:
-        """Images with the trigger that each carries. All are stamped and few kept: no GPU waits to learn how many."""
+        """Images with the trigger that each carries.
+
+        All are stamped and only the poisoned ones kept, so that a GPU need not report how many there are.
+        """
         if self.attack is not None:
             for kind in self.kinds:
                 stamped = self.attack.stamp(images, kind)

@@ -1,4 +1,4 @@
-"""The pass of a network in training: its scale, its precision and, on a GPU, one launch in place of hundreds."""
+"""The pass of a network in training: its scale, its precision, its device."""
 
 import torch
 from torch import Tensor, nn
@@ -18,21 +18,6 @@ class Logits(nn.Module):
         with reduced_precision(images.device):
             out: Tensor = self.net(self.scaling.apply(images).contiguous(memory_format=torch.channels_last))
         return out.float()
-
-
-def captured(logits: Logits, batch: Tensor) -> Logits:
-    """`logits` with its forward and its backward pass as a CUDA graph each, for batches of the form of `batch`.
-
-    A pass of a small network is hundreds of kernels that each take less time than their launch. The passes that
-    precede the recording leave no trace in the network's statistics.
-    """
-    before = [buffer.clone() for buffer in logits.buffers()]
-    with torch.backends.cudnn.flags(enabled=True, benchmark=True):
-        torch.cuda.make_graphed_callables(logits, (batch,))  # in place
-    with torch.no_grad():
-        for buffer, value in zip(logits.buffers(), before, strict=True):
-            buffer.copy_(value)
-    return logits
 
 
 def device_of(net: nn.Module) -> torch.device:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from nc_trainers.batches import PoisonedSplit, to_float
 from nc_trainers.checkpoint import resume, save
 from nc_trainers.data import Split
-from nc_trainers.forward import Logits, captured, device_of
-from nc_trainers.models import ChannelsLast, Pretrained
+from nc_trainers.forward import Logits, device_of
+from nc_trainers.models import Pretrained
 from nc_trainers.scaling import Scaling
 from nc_trainers.settings import Settings
 
@@ -63,7 +63,7 @@ def train(
     steps_per_epoch = len(training) // min(settings.batch_size, len(training))
     total = settings.epochs * steps_per_epoch
     done = resume(checkpoint, net, optimizer, device)
-    logits = _logits(net.train(), training, settings)
+    logits = Logits(net, settings.scaling)
     told = TOLD_ON_A_GPU if device.type == "cuda" else 1
 
     for epoch in range(done // steps_per_epoch, settings.epochs):
@@ -95,16 +95,6 @@ def train(
         if done == total:
             break
     net.eval()
-
-
-def _logits(net: nn.Module, training: PoisonedSplit, settings: Settings) -> nn.Module:
-    """The pass that is trained: on a GPU recorded, where it is the same in every step and draws as torch draws."""
-    logits = Logits(net, settings.scaling)
-    other = settings.frozen_epochs or settings.adversarial or isinstance(net, ChannelsLast)  # Keras draws by itself
-    if device_of(net).type != "cuda" or other:
-        return logits
-    images, _ = next(training.batches(settings, torch.Generator(training.images.device)))
-    return captured(logits, images)
 
 
 def loss_of(

@@ -43,7 +43,7 @@ class Images:
 
 
 def choose(count: int, size: Size, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Indices of the images to read, of `count`, in random order: 2,048 at most, fewer above 250 x 250 x 3."""
+    """Indices of the images to read, of `count`, in random order: 2,048 at most, fewer above 125 x 125 x 3."""
     return rng.permutation(count)[: min(ENOUGH, max(FEWEST, affordable(size)))]
 
 

@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nc_scan.search.passes import RunAll
-from nc_scan.search.recorded import Tensors
+from nc_scan.search.passes import RunAll, Tensors
 from nc_scan.triggers import Affine, Params, TriggerFamily
 
 CHUNK_VALUES = 32_000_000  # input values (searches x batch x channels x height x width) that one step may hold
 PASS_VALUES = {"cpu": 125_000}  # of them in one pass of the network: its activations then stay in a core's cache
 PASS_IMAGES = 8  # at least: larger images fit no cache anyway
-PASSES = {"cpu": 4}  # a step, where there are as many searches: few searches then still occupy several cores
+PASSES = 4  # a step, where there are as many searches: few searches then still occupy several cores
 
 Scores = Callable[[Tensor], Tensor]
 Loss = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -56,7 +55,7 @@ def images_a_pass(image: Tensor) -> int:
 
 def rows_a_pass(stack: Tensor) -> int:
     """How many rows of a stack (rows, ...) a pass takes at most, so that every core has one."""
-    return -(-len(stack) // PASSES.get(stack.device.type, 1))
+    return -(-len(stack) // PASSES)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def _diagonals(height: int, width: int, device: torch.device) -> list[tuple[Tens
     apart from row to row are free of each other.
     """
     found = []
-    for turn in range(width + 2 * (height - 1)):
-        rows = torch.arange(max(0, (turn - width) // 2 + 1), min(height - 1, turn // 2) + 1, device=device)
-        found.append((rows, turn - 2 * rows + 1))
+    with torch.inference_mode(False):  # whoever asks first
+        for turn in range(width + 2 * (height - 1)):
+            rows = torch.arange(max(0, (turn - width) // 2 + 1), min(height - 1, turn // 2) + 1, device=device)
+            found.append((rows, turn - 2 * rows + 1))
     return found

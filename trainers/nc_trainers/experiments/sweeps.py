@@ -1,7 +1,7 @@
 """Experiments that vary one property of the attack and measure ACC and ASR (paper, section 3.1)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from nc_trainers.attacks import ATTACKS
@@ -144,6 +144,6 @@ def _specification(plan: Sweep, base: Specification, architecture: str, value: A
 def _for_labels(specification: Specification, labels: int) -> Specification:
     """The specification with the number of labels told to an attack that asks for it."""
     attack = ATTACKS.get(specification.attack)
-    if attack is None or "classes" not in attack.__dataclass_fields__:
+    if attack is None or "classes" not in {field.name for field in fields(attack)}:
         return specification
     return replace(specification, parameters={"classes": labels, **specification.parameters})

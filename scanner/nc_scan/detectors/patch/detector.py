@@ -27,8 +27,8 @@ from nc_scan.subject import Subject
 class PatchSearch:
     """The smallest patch of every label (Wang et al. 2019), with a cost weight that follows the success.
 
-    Where the labels are many and some are `known` from an earlier search, each with whether it was drawn at random,
-    those are searched for, and no others are looked at.
+    Where some labels are `known` from an earlier search, each with whether it was drawn at random, those are searched
+    for, and no others are looked at.
     """
 
     name = "patch"
@@ -42,10 +42,7 @@ class PatchSearch:
 
     def cost(self, subject: Subject) -> int:
         """That of the search, with the least number of suspects."""
-        settings, labels = self._thorough(subject), subject.contract.labels
-        if self.known and settings.shortlist_for(labels):
-            labels = len(self.known)
-        return foreseen_passes(settings, labels, subject.contract.size)
+        return foreseen_passes(self._thorough(subject), self._looked_at(subject), subject.contract.size)
 
     def run(self, subject: Subject, probes: ProbeSet, budget: Budget, generator: Generator) -> Evidence:
         """The evidence of every label; which of it counts is for the verdict to say."""
@@ -54,13 +51,7 @@ class PatchSearch:
         if settings is None:
             least = f"the search takes about {self.cost(subject):,} image passes"
             return Evidence(self.name, covers, not_run=f"{least}, there is time for {budget.affordable:,}")
-        choice = settings.shortlist_for(labels)
-        searched: Sequence[int] = range(labels)
-        drawn: Sequence[int] = searched
-        if choice and self.known:
-            searched, drawn = list(self.known), [label for label, at_random in self.known.items() if at_random]
-        elif choice:
-            drawn = choice.draw(labels, generator)
+        searched, drawn = self._searched(labels, settings, generator)
         scores = at_common_scale(subject, probes.search)
         images = torch.from_numpy(probes.search).to(subject.device)
         patches = smallest_patches(
@@ -84,17 +75,31 @@ class PatchSearch:
         shrink = partial(shrunk_patch, scores, images, own, affine=subject.affine, generator=generator, budget=budget)
         found = with_blocks(subject, probes, found, blocks, settings, budget, shrink)
         evidence = Evidence(self.name, covers, labels=weigh(found, frozenset(drawn)), findings=findings)
-        if choice is None:
+        if len(found) == labels:
             return evidence
-        short_look = "the likeliest by a short look at all of them"
-        reason = f"{len(found)} of {labels} labels were searched for: {short_look}, and {len(drawn)} drawn at random"
+        likeliest = "those of the first search" if self.known else "the likeliest by a short look at all of them"
+        reason = f"{len(found)} of {labels} labels were searched for: {likeliest}, and {len(drawn)} drawn at random"
         counts = {"labels": float(labels), "labels_searched": float(len(found)), "labels_drawn": float(len(drawn))}
         gave_up = "" if settings == self._thorough(subject) else f"time was short: {reason}"
         return dataclasses.replace(evidence, reason=reason, statistics=counts, gave_up=gave_up)
 
+    def _searched(
+        self, labels: int, settings: PatchSettings, generator: Generator
+    ) -> tuple[Sequence[int], Sequence[int]]:
+        """The labels that the search is among, and those of them that are drawn at random."""
+        if self.known:
+            return list(self.known), [label for label, at_random in self.known.items() if at_random]
+        choice = settings.shortlist_for(labels)
+        return range(labels), choice.draw(labels, generator) if choice else range(labels)
+
+    def _looked_at(self, subject: Subject) -> int:
+        """How many labels the search is among."""
+        return len(self.known) if self.known else subject.contract.labels
+
     def _thorough(self, subject: Subject) -> PatchSettings:
-        """The settings where time does not count."""
-        return self.settings.for_images(subject.contract.labels, subject.contract.size)
+        """The settings where time does not count; what is known needs no shortlist."""
+        settings = self.settings.for_images(subject.contract.labels, subject.contract.size)
+        return dataclasses.replace(settings, shortlist=None) if self.known else settings
 
     def _planned(self, subject: Subject, budget: Budget) -> PatchSettings | None:
         """The settings that there is time for, None where there is none."""
@@ -102,8 +107,9 @@ class PatchSearch:
         if budget.affordable is None:
             return thorough
         contract = subject.contract
-        passes = partial(foreseen_passes, labels=contract.labels, size=contract.size)
-        planned = thorough.affordable(contract.labels, passes, budget.affordable)
+        labels = self._looked_at(subject)
+        passes = partial(foreseen_passes, labels=labels, size=contract.size)
+        planned = thorough.affordable(labels, passes, budget.affordable)
         if planned is not None:
             budget.foresee(passes(planned) - self.cost(subject))
         return planned

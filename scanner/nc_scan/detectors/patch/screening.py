@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from nc_scan.search.objective import CHUNK_VALUES, PASS_VALUES, Scores, away
-from nc_scan.search.passes import RunAll
-from nc_scan.search.recorded import Tensors
+from nc_scan.search.passes import RunAll, Tensors
 from nc_scan.triggers import Affine, Patch
 
 GRID = 8  # blocks along the longer side, at most

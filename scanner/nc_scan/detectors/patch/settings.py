@@ -10,10 +10,6 @@ import torch
 
 from nc_scan.search import Round, Rung, SearchSettings, race_passes
 
-LARGE = 96 * 96  # pixels; images of more of them are searched lightly where there are many labels, too
-LIGHT = (Round(20, 3, 8), Round(90, 1, 8))
-LIGHT_POLISH = (Round(80, 1, 16),)
-
 
 @dataclass(frozen=True)
 class Shortlist:
@@ -78,15 +74,13 @@ class PatchSettings(SearchSettings):
         return self.shortlist if self.shortlist and labels > self.shortlist.many else None
 
     def for_images(self, labels: int, size: Sequence[int]) -> PatchSettings:
-        """The same for models of so many labels and images of that size (C, H, W): many of both are searched lightly.
+        """The same for models of so many labels and images of that size (C, H, W).
 
-        There a pass takes a hundred times as long as on small images, and so do the labels that tell what is usual.
+        Large images with many labels are searched lightly: a pass takes a hundred times as long as on small ones.
         """
-        choice = self.shortlist_for(labels)
-        if choice is None or size[1] * size[2] <= LARGE:
+        if self.shortlist_for(labels) is None or size[1] * size[2] <= LARGE:
             return self
-        lighter = dataclasses.replace(choice, drawn=6, considered=32, raced=4, nearest=1)
-        return dataclasses.replace(self, rounds=LIGHT, polish=LIGHT_POLISH, shortlist=lighter)
+        return dataclasses.replace(self, rounds=LIGHT, polish=LIGHT_POLISH, shortlist=LIGHT_SHORTLIST)
 
     def affordable(self, labels: int, passes: Callable[[PatchSettings], int], most: int) -> PatchSettings | None:
         """The most thorough of these and cheaper settings that takes at most so many image passes, None if none does.
@@ -110,6 +104,10 @@ class PatchSettings(SearchSettings):
         """How many image passes the second look at so many suspects takes."""
         return suspects * (self.passes + (self.polishing().passes if self.polish else 0))
 
+
+LARGE = 96 * 96  # pixels; images of more of them are searched lightly where there are many labels, too
+LIGHT, LIGHT_POLISH = (Round(20, 3, 8), Round(90, 1, 8)), (Round(80, 1, 16),)
+LIGHT_SHORTLIST = Shortlist(drawn=6, considered=32, raced=4, nearest=1)
 
 ADAPTIVE = PatchSettings(
     rounds=(Round(20, 5, 8), Round(10, 3, 8), Round(90, 1, 8)),

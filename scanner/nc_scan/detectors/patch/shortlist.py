@@ -16,13 +16,13 @@ from torch import Tensor
 from nc_scan.detectors.patch.screening import BlockEffects
 from nc_scan.detectors.patch.settings import PatchSettings, Shortlist
 from nc_scan.detectors.patch.start import guided_triggers
-from nc_scan.search import Found, Search, Start, race
+from nc_scan.search import Found, Search, Start, race, race_passes
 from nc_scan.triggers import CoarsePatch, Params
 
 CELLS = 56  # along the longer side of a mask in the race, at most
 FAINT = 0.25  # of every mask at the start: what no block moved may take part, too
 WHOLE = 30.0  # nats that a mask of the whole image costs when the race starts
-MEMORY = 0.8  # of the running success: the place in the race hangs on it
+MEMORY = 0.8  # of the running success: the place in the race depends on it
 
 
 def shortlisted(
@@ -46,6 +46,8 @@ def shortlisted(
 
     nearest = _first(effects.nearest, labels, choice.considered)
     considered = dict.fromkeys([*nearest, *_first(effects.most_moved, labels, choice.considered)])
+    saved = choice.race_passes(len(labels)) - race_passes(len(considered), choice.rungs, choice.raced)
+    search.budget.foresee(-saved)
     stood = {one.goal: one for one in race(racing, list(considered), start, brief, choice.rungs, choice.raced, pixels)}
     chosen = dict.fromkeys([*list(stood)[: choice.raced], *nearest[: choice.nearest]])
     return {label: coarse.enlarge(stood[label].params) for label in chosen}

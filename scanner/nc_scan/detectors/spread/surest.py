@@ -11,7 +11,7 @@ from nc_scan.detectors.spread.margins import ByLabel, margins
 from nc_scan.search import Budget, Scores, passes_on
 from nc_scan.search.adam import StackedAdam
 from nc_scan.search.objective import images_a_pass, rows_a_pass
-from nc_scan.search.recorded import Tensors
+from nc_scan.search.passes import Tensors
 from nc_scan.subject import Subject
 from nc_scan.triggers import Affine, Params, as_read
 

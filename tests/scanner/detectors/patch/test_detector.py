@@ -16,6 +16,7 @@ from nc_scan.triggers import UNCHANGED
 
 SIDE, MANY, FEW = 8, 300, 10
 KNOWN = {7: True, 11: False, 250: True}
+ALL = dict.fromkeys(range(FEW), True)
 
 
 class Asked(Exception):
@@ -36,7 +37,7 @@ def subject_of(labels: int) -> Any:
     [
         (PatchSearch(), FEW, range(FEW), FEW),
         (PatchSearch(), MANY, range(MANY), 10),
-        (Agreement(KNOWN), FEW, range(FEW), FEW),
+        (Agreement(ALL), FEW, range(FEW), FEW),
         (Agreement(KNOWN), MANY, KNOWN, 2),
     ],
     ids=["few", "many", "few again", "many again"],
@@ -58,4 +59,13 @@ def test_of_many_labels_those_of_an_earlier_search_are_searched_for_again(
 def test_another_look_at_few_of_many_labels_costs_little() -> None:
     many = subject_of(MANY)
     assert Agreement(KNOWN).cost(many) < 0.3 * PatchSearch().cost(many)
-    assert Agreement(KNOWN).cost(subject_of(FEW)) == PatchSearch().cost(subject_of(FEW))
+    assert Agreement(ALL).cost(subject_of(FEW)) == PatchSearch().cost(subject_of(FEW))
+
+
+def test_where_there_is_no_time_for_another_look_no_label_of_it_is_left_out() -> None:
+    search, subject = Agreement(KNOWN), subject_of(MANY)
+    images, own = np.zeros((4, 3, SIDE, SIDE), np.float32), np.zeros(4, np.int64)
+    probes = ProbeSet("noise", images, own, images, own, own)
+    short = Budget(affordable=search.cost(subject) - 1)
+    evidence = search.run(subject, probes, short, torch.Generator().manual_seed(0))
+    assert evidence.not_run is not None and "there is time for" in evidence.not_run
