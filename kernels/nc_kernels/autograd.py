@@ -52,7 +52,7 @@ def native(tensor: Tensor, backend: Backend) -> Any:
 
 
 def _in_runs(tensor: Tensor) -> Tensor:
-    """(..., C, H, W) planar or channels last, as kernels read it; where it is neither, torch copies it on its stream."""
+    """(..., C, H, W) planar or channels last, as kernels read them; where they are neither, torch copies them."""
     return tensor if tensor.is_contiguous() or tensor.movedim(-3, -1).is_contiguous() else tensor.contiguous()
 
 
