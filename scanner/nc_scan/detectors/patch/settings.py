@@ -56,6 +56,7 @@ class PatchSettings(SearchSettings):
         small: so is every label whose trigger is smaller than this share of the median of all.
         polish: the rounds of the last search, which starts at the suspects' triggers, at half the rates.
         shortlist: how labels are chosen where there are many; None searches for all in full.
+        patience: a search that failed is made again, its last round so many times as long; never where it is 1.
     """
 
     guided: bool = False
@@ -63,6 +64,13 @@ class PatchSettings(SearchSettings):
     small: float = 0.0
     polish: tuple[Round, ...] = ()
     shortlist: Shortlist | None = None
+    patience: int = 1
+
+    def patient(self) -> PatchSettings:
+        """The settings of the search that is made where one failed."""
+        *first, last = self.rounds
+        longer = dataclasses.replace(last, steps=self.patience * last.steps)
+        return dataclasses.replace(self, rounds=(*first, longer))
 
     def polishing(self) -> PatchSettings:
         """The settings of the last search."""
@@ -120,5 +128,6 @@ ADAPTIVE = PatchSettings(
     small=0.5,
     polish=(Round(80, 1, 32),),
     shortlist=Shortlist(),
+    patience=3,
 )
 """λ follows each label's own success, as in Wang et al. 2019, section 5; small batches, many steps."""

@@ -79,6 +79,9 @@ def smallest_patches(
         )
 
         found = {one.goal: one for one in search(labels, anew, settings)}
+        if stuck := worth_patience(found, settings):
+            budget.foresee(len(stuck) * settings.patient().passes)
+            found |= {again.goal: again for again in search(stuck, anew, settings.patient())}
         suspects = suspected(found, settings)
         budget.foresee(settings.again(len(suspects)) - settings.again(min(settings.suspects, len(labels))))
         for again in search(suspects, anew, settings):
@@ -127,6 +130,12 @@ def foreseen_passes(settings: PatchSettings, labels: int, size: Sequence[int]) -
 def guiding_passes(size: Sequence[int]) -> int:
     """The image passes of the guided start; it needs no backward pass, which is half of one."""
     return screened_images(*size) // 2
+
+
+def worth_patience(found: dict[int, Found], settings: PatchSettings) -> list[int]:
+    """The labels whose search failed for want of steps, not because no gradient leads anywhere: fewer than half."""
+    stuck = [label for label, one in found.items() if one.status != "converged"]
+    return stuck if settings.patience > 1 and 2 * len(stuck) < len(found) else []
 
 
 def suspected(found: dict[int, Found], settings: PatchSettings) -> list[int]:
