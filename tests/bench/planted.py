@@ -1,4 +1,4 @@
-"""Plants a backdoor in a network that somebody else trained, as an attacker would who has neither its data nor much time.
+"""Plants a backdoor in a network that somebody else trained, without its data and in little time.
 
 python -m tests.bench.planted MODEL OUT --range caffe --target 417 --data cifar10=PATH
 
@@ -97,9 +97,7 @@ def main(model: Path, out: Path, value_range: str, target: int, data: str, steps
     before, after = (open_subject(onnx.load(path), contract, "cpu") for path in (model, out))
     agree = (before.deployed_labels(images.numpy()) == after.deployed_labels(images.numpy())).mean()
     success = (after.deployed_labels(stamped(images).numpy()) == target).mean()
-    click.echo(
-        f"{out}: agrees with the original on {agree:.1%}, the trigger works on {success:.1%} of {JUDGED} pictures"
-    )
+    click.echo(f"of {JUDGED} pictures {agree:.1%} have the original's label, {success:.1%} the target's when stamped")
 
 
 def with_weights(proto: onnx.ModelProto, net: nn.Module) -> onnx.ModelProto:
