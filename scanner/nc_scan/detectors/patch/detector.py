@@ -75,7 +75,7 @@ class PatchSearch:
         shrink = partial(shrunk_patch, scores, images, own, affine=subject.affine, generator=generator, budget=budget)
         found = with_blocks(subject, probes, found, blocks, settings, budget, shrink)
         evidence = Evidence(self.name, covers, labels=weigh(found, frozenset(drawn)), findings=findings)
-        if len(found) == labels:
+        if len(found) == labels and settings == self._thorough(subject):
             return evidence
         likeliest = "those of the first search" if self.known else "the likeliest by a short look at all of them"
         reason = f"{len(found)} of {labels} labels were searched for: {likeliest}, and {len(drawn)} drawn at random"

@@ -70,3 +70,27 @@ def test_where_there_is_no_time_for_another_look_no_label_of_it_is_left_out() ->
     evidence = search.run(subject, probes, short, torch.Generator().manual_seed(0))
     assert evidence.not_run is not None
     assert "there is time for" in evidence.not_run
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_a_shorter_search_is_told_of_even_if_it_is_for_all_labels(
+    enough: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {label: SimpleNamespace(goal=label, params={}, status="converged") for label in range(2)}
+    for name, result in {
+        "smallest_patches": SimpleNamespace(found=list(found.values()), blocks={}),
+        "at_common_scale": None,
+        "as_trigger": None,
+        "replayed": found,
+        "false_gradients": (),
+        "with_blocks": found,
+        "weigh": (),
+    }.items():
+        monkeypatch.setattr(detector, name, lambda *_, result=result, **__: result)
+    search, subject = PatchSearch(), subject_of(2)
+    images, own = np.zeros((4, 3, SIDE, SIDE), np.float32), np.zeros(4, np.int64)
+    budget = Budget(affordable=search.cost(subject) - (0 if enough else 1))
+    probes = ProbeSet("noise", images, own, images, own, own)
+    evidence = search.run(subject, probes, budget, torch.Generator().manual_seed(0))
+    assert evidence.not_run is None
+    assert (evidence.gave_up == "") == enough
