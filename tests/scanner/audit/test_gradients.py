@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nc_scan.audit.gradients import Way, gradient_findings
+from nc_scan.audit.gradients import POINTS, Way, gradient_findings, integrated_slopes
 
 WEIGHTS = torch.randn(27, 4, generator=torch.Generator().manual_seed(0))
 
@@ -44,3 +44,17 @@ def test_a_gradient_of_something_else_is_a_warning(copy: Callable[[Tensor], Tens
     assert [finding.rule for finding in found] == ([] if wrong is None else ["false-gradient"])
     if wrong is not None:
         assert wrong in found[0].message
+
+
+def steep(images: Tensor) -> Tensor:
+    """From one label to another within a twentieth of the way from dark to bright."""
+    bright = 20 * torch.tanh(60 * (images.mean((1, 2, 3)) - 0.51))
+    return torch.stack([-bright, bright], 1)
+
+
+def test_a_steep_place_is_looked_at_closely_before_the_gradient_is_accused() -> None:
+    dark, white = np.zeros((4, 3, 3, 3), np.float32), np.ones((4, 3, 3, 3), np.float32)
+    way, few = Way(1, dark, white), POINTS[0]
+    found = gradient_findings(steep, lambda images: steep(torch.from_numpy(images)).numpy(), [way])
+    assert not list(found)
+    assert np.abs(integrated_slopes(steep, way, few) - 80).min() > 40  # too few points for it
