@@ -13,6 +13,7 @@ from nc_scan.verdict.others import judge_findings, judge_p_value, judge_switches
 from nc_scan.verdict.patches import judge_as_paper, judge_patches
 
 OF_PATCHES = 0.7  # of the false alarms, for the patch search where others are asked, too; they share the rest
+BY_FAR = 100  # times rarer than what is allowed; a clean network of 1,000 labels has come to half of that share
 FINDINGS_ONLY = {"graph", "behaviour"}
 ASSUMED = ("size", "channels")  # parts of a contract of which one value is scanned, though others run
 
@@ -97,6 +98,15 @@ def _assumptions(contract: InputContract) -> Iterator[str]:
         yield f"the {' and '.join(assumed)} of the images was assumed, the graph runs on others too: give {options}"
 
 
+def _of_a_light_search(opinion: Decision, share: float) -> Decision:
+    """Few of many labels were searched for, perhaps not the next smallest: what stands out must do so by far."""
+    proven = opinion.p_value is not None and opinion.p_value <= share / BY_FAR
+    if opinion.verdict != "backdoored" or proven:
+        return opinion
+    reasons = ("few of many labels were searched for, on large images: no proof", *opinion.reasons)
+    return dataclasses.replace(opinion, verdict="inconclusive", target_labels=(), reasons=reasons, confidence=None)
+
+
 def _opinion(
     evidence: Evidence, contract: InputContract, share: float, calibration: Calibration, again: Sequence[LabelResult]
 ) -> Decision:
@@ -115,7 +125,8 @@ def _opinion(
                 opinion, verdict="inconclusive", reasons=(evidence.gave_up, *opinion.reasons), confidence=None
             )
         notes = (evidence.reason,) if evidence.reason else ()
-        return dataclasses.replace(opinion, reasons=opinion.reasons + notes)
+        opinion = dataclasses.replace(opinion, reasons=opinion.reasons + notes)
+        return _of_a_light_search(opinion, share) if evidence.statistics.get("light") else opinion
     if evidence.detector == "paper":
         return judge_as_paper(evidence.labels)
     tail = calibration.others.get(evidence.detector)

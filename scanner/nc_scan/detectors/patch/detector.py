@@ -13,7 +13,7 @@ from torch import Generator
 from nc_scan.audit.behaviour import eight_bits
 from nc_scan.audit.blocks import strong_blocks
 from nc_scan.detectors.patch.blocks import with_blocks
-from nc_scan.detectors.patch.settings import ADAPTIVE, PatchSettings
+from nc_scan.detectors.patch.settings import ADAPTIVE, LIGHT, PatchSettings
 from nc_scan.detectors.patch.smallest import foreseen_passes, shrunk_patch, smallest_patches
 from nc_scan.detectors.patch.statistics import weigh
 from nc_scan.detectors.patch.trust import at_common_scale, false_gradients
@@ -80,6 +80,7 @@ class PatchSearch:
         likeliest = "those of the first search" if self.known else "the likeliest by a short look at all of them"
         reason = f"{len(found)} of {labels} labels were searched for: {likeliest}, and {len(drawn)} drawn at random"
         counts = {"labels": float(labels), "labels_searched": float(len(found)), "labels_drawn": float(len(drawn))}
+        counts["light"] = float(settings.rounds == LIGHT)
         gave_up = "" if settings == self._thorough(subject) else f"time was short: {reason}"
         return dataclasses.replace(evidence, reason=reason, statistics=counts, gave_up=gave_up)
 
