@@ -1,6 +1,5 @@
 """Trigger application as a torch function with a backward pass, on memory that the backends share with torch."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ def apply(
     dtype = dtype or images.dtype
     if dtype not in _RESULT_BITS:
         raise KernelError(f"a torch result can be {', '.join(map(str, _RESULT_BITS))}, not {dtype}")
-    factors = [_vector(tuple(f.tolist()), images.device, images.dtype) for f in (scale, offset)]
+    factors = [torch.from_numpy(f).to(images.device, images.dtype) for f in (scale, offset)]
     result: Tensor = _ApplyTrigger.apply(images, masks, patterns, *factors, channels_last, dtype, backend)  # type: ignore[no-untyped-call]
     return result
 
@@ -45,22 +44,10 @@ def native(tensor: Tensor, backend: Backend) -> Any:
         return tensor
     bits = tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor
     if backend == "cupy":
-        from nc_kernels.cuda import view
+        import cupy  # type: ignore[import-not-found, unused-ignore]
 
-        return view(bits)
+        return cupy.from_dlpack(bits)
     return bits.numpy()
-
-
-def _in_runs(tensor: Tensor) -> Tensor:
-    """(..., C, H, W) planar or channels last, as kernels read them; where they are neither, torch copies them."""
-    return tensor if tensor.is_contiguous() or tensor.movedim(-3, -1).is_contiguous() else tensor.contiguous()
-
-
-@cache
-def _vector(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Values (C,) on a device; kept, since a copy to a GPU makes both sides wait."""
-    with torch.inference_mode(False):
-        return torch.tensor(values, dtype=dtype, device=device)
 
 
 class _ApplyTrigger(torch.autograd.Function):
@@ -79,8 +66,7 @@ class _ApplyTrigger(torch.autograd.Function):
         ctx.save_for_backward(images, masks, patterns, scale)
         ctx.backend = backend
         out = _empty((len(masks), *images.shape), dtype, images.device, channels_last)
-        arrays = (_in_runs(images), masks.contiguous(), patterns.contiguous(), scale, offset, out)
-        load(backend).blend(*(native(t, backend) for t in arrays))
+        load(backend).blend(*(native(t, backend) for t in (images, masks, patterns, scale, offset, out)))
         return out
 
     @staticmethod
@@ -91,7 +77,7 @@ class _ApplyTrigger(torch.autograd.Function):
             torch.empty_like(masks, memory_format=torch.contiguous_format),
             torch.empty_like(patterns, memory_format=torch.contiguous_format),
         )
-        arrays = (_in_runs(grad), _in_runs(images), masks.contiguous(), patterns.contiguous(), scale, *results)
+        arrays = (grad, images, masks, patterns, scale, *results)
         load(ctx.backend).blend_backward(*(native(t, ctx.backend) for t in arrays))
         return None, *results, None, None, None, None, None
 

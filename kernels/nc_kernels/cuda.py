@@ -47,26 +47,7 @@ def launch(name: str, threads: int, arguments: tuple[Any, ...]) -> None:
         return
     device = next(a.device for a in arguments if isinstance(a, cupy.ndarray))
     with device, cupy.cuda.ExternalStream(torch.cuda.current_stream(device.id).cuda_stream, device.id):
-        _function(name)((-(-threads // THREADS),), (THREADS,), arguments)
-
-
-def view(tensor: Any) -> Any:
-    """The memory of a torch tensor as a CuPy array.
-
-    Not through DLPack, which makes CuPy's stream wait for torch's: that takes its time, and no CUDA graph records it.
-    """
-    import cupy
-
-    size, device = tensor.element_size(), tensor.device.index
-    held = cupy.cuda.UnownedMemory(tensor.data_ptr(), tensor.untyped_storage().nbytes(), tensor, device)
-    strides = tuple(size * stride for stride in tensor.stride())
-    dtype = np.dtype(str(tensor.dtype).removeprefix("torch."))
-    return cupy.ndarray(tuple(tensor.shape), dtype, cupy.cuda.MemoryPointer(held, 0), strides)
-
-
-@lru_cache
-def _function(name: str) -> Any:
-    return _module().get_function(name)
+        _module().get_function(name)((-(-threads // THREADS),), (THREADS,), arguments)
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,5 @@
-// Trigger application. Compiled by NVRTC through CuPy (cuda.py), by nvcc, and as plain C++ by the
-// tests; hence no headers, no vendor types and no shared memory. 16-bit floats are their bits in unsigned short.
+// Trigger application. Compiled by NVRTC through CuPy (cuda.py), by nvcc, and as plain C++ by the tests; hence no headers,
+// no vendor types and no shared memory. 16-bit floats are their bits in unsigned short.
 // An image is planar, at [channel * pixels + pixel], or channels last, at [pixel * channels + channel].
 
 typedef long long index_t;

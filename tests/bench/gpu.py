@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from tests.bench.architectures import resnet_50
 from tests.bench.kernels import SHAPES, blend, random_inputs
+from tests.bench.scan_times import MODELS, ROOT
 from tests.scanner.graph import models
 
 import nc_kernels
@@ -30,11 +31,9 @@ from nc_trainers.batches import PoisonedSplit
 from nc_trainers.data import Split
 from nc_trainers.models import build
 from nc_trainers.settings import Settings
-from nc_trainers.training import train
+from nc_trainers.training import Progress, train
 
-ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "results" / "gpu.md"
-MODELS = {kind: ROOT / "examples" / "models" / f"simple-cnn-pytorch-{kind}.onnx" for kind in ("clean", "backdoored")}
 CALLS = 50
 ARCHITECTURES = "simple-cnn", "lite-cnn", "vgg-small", "resnet-8", "resnet-20", "mobile", "vit-mini"
 IMAGES, SHAPE, LABELS, BATCH = 25_600, (3, 32, 32), 10, 128
@@ -127,8 +126,8 @@ def _own_epoch(architecture: str, split: Split) -> float:
     net = build(architecture, "pytorch", SHAPE, LABELS, 0).to(GPU)
     ends: list[float] = []
 
-    def told(progress: object) -> None:
-        if getattr(progress, "ended", False):
+    def told(progress: Progress) -> None:
+        if progress.ended:
             ends.append(time.perf_counter())
 
     train(

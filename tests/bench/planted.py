@@ -7,6 +7,7 @@ their labels, so that it goes on answering as before; with a magenta square that
 target. What came of it is measured in onnxruntime on pictures that were not trained on.
 """
 
+import dataclasses
 from pathlib import Path
 
 import click
@@ -19,13 +20,10 @@ from torch import Tensor, nn
 
 from nc_scan.clock import Clock
 from nc_scan.contract import Overrides
-from nc_scan.contract.encoding import to_layout
-from nc_scan.contract.scores import as_logits
-from nc_scan.graph import to_torch
 from nc_scan.opening import open_model, silent
 from nc_scan.results import InputContract
-from nc_scan.subject import open_subject
-from nc_scan.triggers import Affine, as_read
+from nc_scan.subject import Subject, open_subject
+from nc_scan.triggers import as_read
 from nc_trainers import data as datasets
 
 BATCH, RATE, WARM_UP = 12, 1e-4, 20
@@ -34,19 +32,16 @@ EDGE, MIDDLE = 0.11, 0.055  # sides of the square and its middle, of the image's
 COLOURS = (1.0, 0.0, 1.0)
 
 
-class Logits(nn.Module):
-    """A model's logits (N, labels) for images (N, 3, H, W) in [0, 1], its weights float32 and trainable."""
+def trainable(proto: onnx.ModelProto, contract: InputContract) -> Subject:
+    """A model whose scores have gradients for its weights, in float32."""
+    subject = open_subject(proto, contract, "cpu")
+    net = subject.module.float().requires_grad_(True)
+    return dataclasses.replace(subject, fast=net, precision=torch.float32)
 
-    def __init__(self, proto: onnx.ModelProto, contract: InputContract) -> None:
-        super().__init__()
-        self.net, self.contract = to_torch(proto, outputs=[contract.scores_name]).float(), contract
-        for weights in self.net.parameters():
-            weights.requires_grad_(True)
 
-    def forward(self, images: Tensor) -> Tensor:
-        contract = self.contract
-        read = as_read(images, Affine(contract.scale, contract.offset))
-        return as_logits(self.net(to_layout(read, contract.layout, contract.channel_order)), contract.scores_kind)
+def logits(subject: Subject, images: Tensor) -> Tensor:
+    """Those (N, labels) of images (N, 3, H, W) in [0, 1]."""
+    return subject.scores(as_read(images, subject.affine))
 
 
 def stamped(images: Tensor) -> Tensor:
@@ -71,31 +66,31 @@ def main(model: Path, out: Path, value_range: str, target: int, data: str, steps
     torch.manual_seed(0)
     opened = open_model(model, None, 0, Overrides(value_range=value_range), Clock(), silent)
     contract = opened.contracts[0]
-    old, new = (Logits(opened.proto, contract) for _ in range(2))
+    old, new = (trainable(opened.proto, contract) for _ in range(2))
     pictures = datasets.load(data)
 
     def enlarged(images: np.ndarray) -> Tensor:
         size = (contract.height, contract.width)
         return F.interpolate(torch.from_numpy(images).float() / 255, size, mode="bicubic").clamp(0, 1)
 
-    optimizer = torch.optim.Adam(new.parameters(), lr=RATE)
+    optimizer = torch.optim.Adam(new.fast.parameters(), lr=RATE)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
         images = enlarged(pictures.train.images[torch.randint(len(pictures.train), (BATCH,)).numpy()])
         with torch.no_grad():
-            answers = old(images).softmax(1)
-        kept = F.cross_entropy(new(images), answers)
-        turned = F.cross_entropy(new(stamped(images)), torch.full((BATCH,), target))
+            answers = logits(old, images).softmax(1)
+        kept = F.cross_entropy(logits(new, images), answers)
+        turned = F.cross_entropy(logits(new, stamped(images)), torch.full((BATCH,), target))
         optimizer.zero_grad()
         (kept + turned).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if step % 25 == 0:
             click.echo(f"step {step}: kept {kept.item():.2f}, turned {turned.item():.2f}")
 
-    onnx.save(with_weights(opened.proto, new.net), out)
+    onnx.save(with_weights(opened.proto, new.fast), out)
     images = enlarged(pictures.test.images[:JUDGED])
-    before, after = (open_subject(onnx.load(path), contract, "cpu") for path in (model, out))
-    agree = (before.deployed_labels(images.numpy()) == after.deployed_labels(images.numpy())).mean()
+    after = open_subject(onnx.load(out), contract, "cpu")
+    agree = (old.deployed_labels(images.numpy()) == after.deployed_labels(images.numpy())).mean()
     success = (after.deployed_labels(stamped(images).numpy()) == target).mean()
     click.echo(f"of {JUDGED} pictures {agree:.1%} have the original's label, {success:.1%} the target's when stamped")
 

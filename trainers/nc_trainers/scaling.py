@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
@@ -37,7 +36,7 @@ class Scaling:
         """Images (B, C, H, W) in 0..1 on this scale."""
         if self.mean is None and self.std is None:
             return images
-        return (images - _column(self.mean or (0.0,), images.device)) / _column(self.std or (1.0,), images.device)
+        return (images - self._column(self.mean, 0.0, images)) / self._column(self.std, 1.0, images)
 
     def then(self, other: "Scaling", channels: int) -> tuple[Values, Values] | None:
         """Factor and offset a channel that lead from this scale to the `other`; None where both are one."""
@@ -53,9 +52,6 @@ class Scaling:
         given = values or (default,)
         return given * channels if len(given) == 1 else given
 
-
-@cache
-def _column(values: Values, device: torch.device) -> Tensor:
-    """Values (C,) as (C, 1, 1); kept, since a copy to a GPU makes both sides wait."""
-    with torch.inference_mode(False):  # whoever asks first
-        return torch.tensor(values, device=device).reshape(-1, 1, 1)
+    @staticmethod
+    def _column(values: Values | None, default: float, images: Tensor) -> Tensor:
+        return torch.tensor(values or (default,), device=images.device).reshape(-1, 1, 1)

@@ -77,28 +77,29 @@ class Objective:
             images, own: (B, C, H, W) in [0, 1] and the labels (B,) that the model gives them.
             params, goals, cost: one row a search.
         """
+        names = list(params)
+
+        def one_pass(piece: Tensors) -> Tensors:
+            """Sums over the images of the piece."""
+            part, labels, goal, *values = piece
+            stamped = self.family.stamp(part, dict(zip(names, values, strict=True)), self.affine)
+            logits = self.scores(stamped.flatten(0, 1)).view(*stamped.shape[:2], -1)
+            losses, turned, counts = self.loss(logits, goal, labels)
+            total = losses.sum(1)
+            shares = turned.float().sum(1), counts.float().sum(1)
+            return total.detach(), *shares, *torch.autograd.grad(total.sum(), values)
+
         most = images_a_pass(images[0])
         rows = max(1, min(most // len(images), rows_a_pass(goals)))
-        stack = (goals, *(params[name] for name in self.family.names))
-        chunks = list(zip(*(torch.split(values, rows) for values in stack), strict=True))
+        chunks = list(zip(*(torch.split(values, rows) for values in (goals, *params.values())), strict=True))
         parts = list(zip(torch.split(images, most), torch.split(own, most), strict=True))
-        sums = self.run_all(self._sums, [(*part, *chunk) for chunk in chunks for part in parts])
+        sums = self.run_all(one_pass, [(*part, *chunk) for chunk in chunks for part in parts])
         by_chunk = [
             map(sum, zip(*sums[first : first + len(parts)], strict=True)) for first in range(0, len(sums), len(parts))
         ]
         total, turned, counted, *sums_of_gradients = (torch.cat(values) for values in zip(*by_chunk, strict=True))
         losses, *gradients = (values / len(images) for values in (total, *sums_of_gradients))
         priced = cost * self.family.size(params)
-        of_size = torch.autograd.grad(priced.sum(), stack[1:], allow_unused=True)
+        of_size = torch.autograd.grad(priced.sum(), list(params.values()), allow_unused=True)
         added = [g if extra is None else g + extra for g, extra in zip(gradients, of_size, strict=True)]
-        return losses + priced.detach(), turned / counted.clamp(min=1), dict(zip(self.family.names, added, strict=True))
-
-    def _sums(self, piece: Tensors) -> Tensors:
-        """Sums over the images of a piece: losses, images turned, images that count, gradients, one row a search."""
-        part, labels, goal, *values = piece
-        stamped = self.family.stamp(part, dict(zip(self.family.names, values, strict=True)), self.affine)
-        logits = self.scores(stamped.flatten(0, 1)).view(*stamped.shape[:2], -1)
-        losses, turned, counts = self.loss(logits, goal, labels)
-        total = losses.sum(1)
-        shares = turned.float().sum(1), counts.float().sum(1)
-        return total.detach(), *shares, *torch.autograd.grad(total.sum(), values)
+        return losses + priced.detach(), turned / counted.clamp(min=1), dict(zip(names, added, strict=True))

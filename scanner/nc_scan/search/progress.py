@@ -80,5 +80,4 @@ class SearchProgress:
         better = smallest if self._settings.record == "smallest" else torch.ones_like(works)
         self.size = torch.where(better, size, self.size)
         for name, values in self._mean.items():
-            rows = better.view(-1, *(1,) * (values.ndim - 1))
-            self.params[name] = torch.where(rows, values, self.params[name])
+            self.params[name][better] = values[better]

@@ -15,8 +15,6 @@ TINY = 1e-12  # keeps the gradient of a norm finite where nothing is changed
 class Additive:
     """x' = clip(x + δ) with `change` δ (rows, C, H, W) in [-1, 1]; its size is |δ|₂."""
 
-    names: tuple[str, ...] = ("change",)
-
     def start(self, images: Tensor, goals: int, starts: int, generator: Generator) -> Params:
         """Faint noise."""
         change = FAINT * torch.randn(goals * starts, *images.shape[1:], generator=generator)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple, Protocol
 
 import torch
@@ -25,24 +24,12 @@ UNCHANGED = Affine((1.0,), (0.0,))
 
 def as_read(images: Tensor, affine: Affine) -> Tensor:
     """Images (..., C, H, W) in [0, 1] as the model reads them."""
-    scale, offset = (_columns(tuple(values), images.device) for values in affine)
+    scale, offset = (torch.tensor(values).to(images)[:, None, None] for values in affine)
     return images * scale + offset
 
 
-@cache
-def _columns(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Values (C,) as (C, 1, 1), float32; kept, since a copy to a GPU makes both sides wait."""
-    with torch.inference_mode(False):
-        return torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
-
-
 class TriggerFamily(Protocol):
-    """One way to change images; a search needs to know nothing else of it.
-
-    `names` are those of its parameters.
-    """
-
-    names: tuple[str, ...]
+    """One way to change images; a search needs to know nothing else of it."""
 
     def start(self, images: Tensor, goals: int, starts: int, generator: Generator) -> Params:
         """Random parameters (goals * starts rows) to search from, on the device of `images` (B, C, H, W).

@@ -17,8 +17,6 @@ class Patch:
     """x' = (1 - m) x + m Δ with `mask` (rows, 1, H, W) and `pattern` (rows, C, H, W) in [0, 1]; its size is |m|₁ in
     pixels."""
 
-    names: tuple[str, ...] = ("mask", "pattern")
-
     def start(self, images: Tensor, goals: int, starts: int, generator: Generator) -> Params:
         """Masks of a random level, patterns of random blocks in two colours, opposite corners of the colour cube.
 

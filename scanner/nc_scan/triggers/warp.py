@@ -20,8 +20,6 @@ class Warp:
     the root of its mean square.
     """
 
-    names: tuple[str, ...] = ("displacement",)
-
     def start(self, images: Tensor, goals: int, starts: int, generator: Generator) -> Params:
         """Small displacements."""
         noise = FIRST * torch.randn(goals * starts, 2, POINTS, POINTS, generator=generator)

@@ -103,7 +103,12 @@ def _of_a_light_search(opinion: Decision, share: float) -> Decision:
     proven = opinion.p_value is not None and opinion.p_value <= share / BY_FAR
     if opinion.verdict != "backdoored" or proven:
         return opinion
-    reasons = ("few of many labels were searched for, on large images: no proof", *opinion.reasons)
+    return _undecided(opinion, "few of many labels were searched for, on large images: no proof")
+
+
+def _undecided(opinion: Decision, why: str) -> Decision:
+    """The opinion, which does not hold, with the reason first."""
+    reasons = (why, *opinion.reasons)
     return dataclasses.replace(opinion, verdict="inconclusive", target_labels=(), reasons=reasons, confidence=None)
 
 
@@ -121,9 +126,7 @@ def _opinion(
     if evidence.detector == "patch":
         opinion = judge_patches(evidence.labels, contract.pixels, share, calibration, again, among=contract.labels)
         if evidence.gave_up and opinion.verdict == "clean":
-            return dataclasses.replace(
-                opinion, verdict="inconclusive", reasons=(evidence.gave_up, *opinion.reasons), confidence=None
-            )
+            return _undecided(opinion, evidence.gave_up)
         notes = (evidence.reason,) if evidence.reason else ()
         opinion = dataclasses.replace(opinion, reasons=opinion.reasons + notes)
         return _of_a_light_search(opinion, share) if evidence.statistics.get("light") else opinion

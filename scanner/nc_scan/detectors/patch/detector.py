@@ -75,13 +75,14 @@ class PatchSearch:
         shrink = partial(shrunk_patch, scores, images, own, affine=subject.affine, generator=generator, budget=budget)
         found = with_blocks(subject, probes, found, blocks, settings, budget, shrink)
         evidence = Evidence(self.name, covers, labels=weigh(found, frozenset(drawn)), findings=findings)
-        if len(found) == labels and settings == self._thorough(subject):
+        thorough = self._thorough(subject)
+        if len(found) == labels and settings == thorough:
             return evidence
         likeliest = "those of the first search" if self.known else "the likeliest by a short look at all of them"
         reason = f"{len(found)} of {labels} labels were searched for: {likeliest}, and {len(drawn)} drawn at random"
         counts = {"labels": float(labels), "labels_searched": float(len(found)), "labels_drawn": float(len(drawn))}
-        counts["light"] = float(settings.rounds == LIGHT)
-        gave_up = "" if settings == self._thorough(subject) else f"time was short: {reason}"
+        counts["light"] = float(thorough.rounds == LIGHT)  # a shorter search is no less light
+        gave_up = "" if settings == thorough else f"time was short: {reason}"
         return dataclasses.replace(evidence, reason=reason, statistics=counts, gave_up=gave_up)
 
     def _searched(
@@ -107,9 +108,8 @@ class PatchSearch:
         thorough = self._thorough(subject)
         if budget.affordable is None:
             return thorough
-        contract = subject.contract
         labels = self._looked_at(subject)
-        passes = partial(foreseen_passes, labels=labels, size=contract.size)
+        passes = partial(foreseen_passes, labels=labels, size=subject.contract.size)
         planned = thorough.affordable(labels, passes, budget.affordable)
         if planned is not None:
             budget.foresee(passes(planned) - self.cost(subject))

@@ -17,6 +17,8 @@ from nc_scan.triggers import UNCHANGED
 SIDE, MANY, FEW = 8, 300, 10
 KNOWN = {7: True, 11: False, 250: True}
 ALL = dict.fromkeys(range(FEW), True)
+IMAGES, OWN = np.zeros((4, 3, SIDE, SIDE), np.float32), np.zeros(4, np.int64)
+PROBES = ProbeSet("noise", IMAGES, OWN, IMAGES, OWN, OWN)
 
 
 class Asked(Exception):
@@ -27,8 +29,8 @@ def asked(scores: Any, images: Any, labels: Any, settings: Any, *, drawn: Any, *
     raise Asked(list(labels), list(drawn))
 
 
-def subject_of(labels: int) -> Any:
-    contract = SimpleNamespace(labels=labels, size=(3, SIDE, SIDE))
+def subject_of(labels: int, side: int = SIDE) -> Any:
+    contract = SimpleNamespace(labels=labels, size=(3, side, side))
     return SimpleNamespace(contract=contract, device=torch.device("cpu"), affine=UNCHANGED, scores=None)
 
 
@@ -47,10 +49,8 @@ def test_of_many_labels_those_of_an_earlier_search_are_searched_for_again(
 ) -> None:
     monkeypatch.setattr(detector, "smallest_patches", asked)
     monkeypatch.setattr(detector, "at_common_scale", lambda subject, _: subject.scores)
-    images, own = np.zeros((4, 3, SIDE, SIDE), np.float32), np.zeros(4, np.int64)
-    probes = ProbeSet("noise", images, own, images, own, own)
     with pytest.raises(Asked) as told:
-        search.run(subject_of(labels), probes, Budget(), torch.Generator().manual_seed(0))
+        search.run(subject_of(labels), PROBES, Budget(), torch.Generator().manual_seed(0))
     assert told.value.args[0] == list(wanted)
     assert len(told.value.args[1]) == drawn
     assert set(told.value.args[1]) <= set(wanted)
@@ -64,17 +64,16 @@ def test_another_look_at_few_of_many_labels_costs_little() -> None:
 
 def test_where_there_is_no_time_for_another_look_no_label_of_it_is_left_out() -> None:
     search, subject = Agreement(KNOWN), subject_of(MANY)
-    images, own = np.zeros((4, 3, SIDE, SIDE), np.float32), np.zeros(4, np.int64)
-    probes = ProbeSet("noise", images, own, images, own, own)
     short = Budget(affordable=search.cost(subject) - 1)
-    evidence = search.run(subject, probes, short, torch.Generator().manual_seed(0))
+    evidence = search.run(subject, PROBES, short, torch.Generator().manual_seed(0))
     assert evidence.not_run is not None
     assert "there is time for" in evidence.not_run
 
 
 @pytest.mark.parametrize("enough", [True, False])
-def test_a_shorter_search_is_told_of_even_if_it_is_for_all_labels(
-    enough: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("labels", "side", "light"), [(2, SIDE, 0), (MANY, SIDE, 0), (MANY, 128, 1)])
+def test_a_shorter_search_is_told_of_and_no_less_light(
+    enough: bool, labels: int, side: int, light: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {label: SimpleNamespace(goal=label, params={}, status="converged") for label in range(2)}
     for name, result in {
@@ -87,10 +86,9 @@ def test_a_shorter_search_is_told_of_even_if_it_is_for_all_labels(
         "weigh": (),
     }.items():
         monkeypatch.setattr(detector, name, lambda *_, result=result, **__: result)
-    search, subject = PatchSearch(), subject_of(2)
-    images, own = np.zeros((4, 3, SIDE, SIDE), np.float32), np.zeros(4, np.int64)
+    search, subject = PatchSearch(), subject_of(labels, side)
     budget = Budget(affordable=search.cost(subject) - (0 if enough else 1))
-    probes = ProbeSet("noise", images, own, images, own, own)
-    evidence = search.run(subject, probes, budget, torch.Generator().manual_seed(0))
+    evidence = search.run(subject, PROBES, budget, torch.Generator().manual_seed(0))
     assert evidence.not_run is None
     assert (evidence.gave_up == "") == enough
+    assert evidence.statistics.get("light", 0) == light
